@@ -1,0 +1,28 @@
+// Package clock gives the process one monotonic time line in integer
+// nanoseconds and the pairs that tie it to wall time. It never sleeps and does
+// not estimate other hosts' clocks.
+package clock
+
+import "time"
+
+// base anchors the monotonic time line; it is the process's start, near enough.
+var base = time.Now()
+
+// Now returns nanoseconds since the process's base on the monotonic clock. It
+// follows the fake clock inside a testing/synctest bubble only in differences.
+func Now() int64 { return int64(time.Since(base)) }
+
+// Pair is one moment on both clocks.
+type Pair struct {
+	Mono int64 // as Now
+	Unix int64 // wall clock, nanoseconds since the Unix epoch
+}
+
+// ReadPair returns the present moment on both clocks, taken in one reading.
+func ReadPair() Pair {
+	t := time.Now()
+	return Pair{Mono: int64(t.Sub(base)), Unix: t.UnixNano()}
+}
+
+// At maps a monotonic instant to wall time by the pair.
+func (p Pair) At(mono int64) int64 { return p.Unix + mono - p.Mono }
