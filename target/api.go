@@ -29,6 +29,11 @@ type Config struct {
 	Reserve int
 	// MaxIdle bounds how many idle connections are kept. Default: no bound.
 	MaxIdle int
+	// Pollers is how many threads read replies on Linux. Default: half of
+	// GOMAXPROCS, at least one. Elsewhere each connection has a goroutine.
+	Pollers int
+
+	portable bool // read by goroutines on Linux, too; for tests
 }
 
 // Input is what one request asks for.

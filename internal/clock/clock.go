@@ -1,6 +1,7 @@
 // Package clock gives the process one monotonic time line in integer
-// nanoseconds and the pairs that tie it to wall time. It never sleeps and does
-// not estimate other hosts' clocks.
+// nanoseconds, the pairs that tie it to wall time, and an estimate of how far
+// another host's clock is off. It never sleeps, and it asks nobody: exchanges are
+// its callers'.
 package clock
 
 import "time"

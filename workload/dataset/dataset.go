@@ -31,7 +31,10 @@ type Session struct {
 	Index int64
 	// OffsetNanos is the recorded arrival relative to the dataset's begin, or -1.
 	OffsetNanos int64
-	Turns       []Turn
+	// Turns are shared between calls: they are not to be changed.
+	Turns []Turn
+
+	volatile int // bytes at the start of the first message that stay out of the hash
 }
 
 // Corpus yields sessions by index, as a pure function. It is safe for concurrent

@@ -1,0 +1,198 @@
+package agent
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stampede-bench/stampede/internal/wire"
+	"github.com/stampede-bench/stampede/measure"
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+)
+
+// A batch is closed when it holds this much, or is this old.
+const (
+	batchSamples = 500
+	batchBytes   = 256 << 10
+	batchAge     = 200 * time.Millisecond
+)
+
+// maxSampleBytes is the largest sample that keeps its chunk detail: with it a
+// batch stays below gRPC's limit on messages of 4 MiB.
+const maxSampleBytes = 3 << 20
+
+// lookEvery is how long outcomes gather before the reporter looks at them, so
+// that it does not wake up for each. Turns that follow others cannot wait.
+const lookEvery = 20 * time.Millisecond
+
+// reporter turns the outcomes of a shard into batches of samples, and keeps the
+// account of its phases. It is the only goroutine that does.
+type reporter struct {
+	shard    *shard
+	sequence int64 // of the last batch
+
+	batch *stampedev1.SampleBatch
+	size  int
+	flush *time.Timer
+	look  *time.Timer
+	scrap measure.Sample
+}
+
+func newReporter(s *shard) *reporter {
+	r := &reporter{shard: s, flush: time.NewTimer(time.Hour), look: time.NewTimer(time.Hour)}
+	r.flush.Stop()
+	r.look.Stop()
+	return r
+}
+
+// run returns when every entry that was sent has its outcome in the outbox.
+func (r *reporter) run() {
+	defer r.flush.Stop()
+	defer r.look.Stop()
+	for {
+		select {
+		case <-r.shard.news:
+			r.look.Reset(lookEvery)
+			continue
+		case <-r.look.C:
+		case <-r.shard.urgent:
+		case <-r.flush.C:
+			r.close()
+			continue
+		}
+		if r.process() {
+			r.close()
+			return
+		}
+	}
+}
+
+// process takes all outcomes there are and reports whether they were the last.
+func (r *reporter) process() (done bool) {
+	halted := r.shard.halted.Load() // before looking: nothing is begun after it
+	for e := r.shard.outcomes.takeAll(); e != nil; {
+		next := e.next
+		e.next = nil
+		r.take(e)
+		e = next
+	}
+	return r.account(halted)
+}
+
+// account tells of the phases whose state has changed. It reports whether all
+// have drained, or all that were begun when the rest was given up.
+func (r *reporter) account(halted bool) (done bool) {
+	opened := int(r.shard.opened.Load())
+	done = opened == len(r.shard.phases) || halted
+	for _, p := range r.shard.phases[:opened] {
+		if p.dispatched.Load() && !p.toldDispatched {
+			p.toldDispatched = true
+			r.tell(p, stampedev1.ShardState_SHARD_STATE_PHASE_DISPATCHED)
+		}
+		if p.drained() && !p.toldDrained {
+			p.toldDrained = true
+			r.tell(p, stampedev1.ShardState_SHARD_STATE_PHASE_DRAINED)
+		}
+		done = done && p.toldDrained
+	}
+	return done
+}
+
+func (r *reporter) tell(p *phase, state stampedev1.ShardState) {
+	r.shard.updates.add(&stampedev1.ShardUpdate{State: state, Phase: int32(p.Index), NextSession: p.next.Load()})
+	r.shard.run.agent.nudge()
+}
+
+// take turns one outcome into a sample and lets its session go on.
+func (r *reporter) take(e *entry) {
+	r.shard.live.remove(e)
+	if e.unsent {
+		e.phase.ended++
+		return
+	}
+	status := r.observe(e)
+	if !e.last() {
+		switch {
+		case status != measure.Succeeded:
+			r.giveUp(e)
+		case !r.shard.stopping.Load():
+			r.follow(e)
+			free(e)
+			return
+		}
+	}
+	e.phase.ended++
+	free(e)
+}
+
+// follow builds the next turn of e's session and hands it to the dispatcher.
+func (r *reporter) follow(e *entry) {
+	s, v := r.shard, e.visit
+	v.answered(e.x)
+	turn := int(e.turn) + 1
+	next := s.newEntry(e.phase, v, turn, e.index+1, e.k)
+	next.slot, next.offset = e.slot, e.offset
+	next.due = followDue(&v.session.Turns[turn], v.began, e.endedAt(now()), wordsPerSecond(s.run.spec))
+	s.later.push(next)
+	s.wake()
+}
+
+// giveUp reports the turns after e, which are never sent.
+func (r *reporter) giveUp(e *entry) {
+	for turn := int(e.turn) + 1; turn < len(e.visit.session.Turns); turn++ {
+		r.scrap = unsentSample(e, turn)
+		r.add(wire.SampleToProto(&r.scrap))
+	}
+}
+
+// observe makes the sample of a request that has ended.
+func (r *reporter) observe(e *entry) measure.Status {
+	s := r.shard
+	sampleOf(e, s.run.anchor.Load(), &r.scrap)
+	s.tokens.Add(int64(len(r.scrap.ChunkOffsets)))
+	r.add(wire.SampleToProto(&r.scrap))
+	return r.scrap.Status
+}
+
+// add puts a sample into the batch.
+func (r *reporter) add(m *stampedev1.Sample) {
+	size := proto.Size(m)
+	if hasDetail(m) && (size > maxSampleBytes || len(m.GetChunkGapNanos()) > wire.MaxChunks || r.shard.run.agent.outbox.full(r.size+size)) {
+		m.ChunkGapNanos, m.ChunkTokenCounts, m.DetailShed = nil, nil, true
+		r.shard.shed.Add(1)
+		size = proto.Size(m)
+	}
+	if r.batch != nil && r.size+size > batchBytes {
+		r.close()
+	}
+	if r.batch == nil {
+		r.batch = &stampedev1.SampleBatch{Samples: make([]*stampedev1.Sample, 0, 16)}
+		r.size = 0
+		r.flush.Reset(batchAge)
+	}
+	if m.DetailShed {
+		r.batch.DetailShedCount++
+	}
+	r.batch.Samples = append(r.batch.Samples, m)
+	r.size += size
+	if len(r.batch.Samples) == batchSamples || r.size >= batchBytes {
+		r.close()
+	}
+}
+
+func hasDetail(m *stampedev1.Sample) bool {
+	return len(m.GetChunkGapNanos()) > 0 || len(m.GetChunkTokenCounts()) > 0
+}
+
+// close numbers the batch and hands it to the outbox.
+func (r *reporter) close() {
+	if r.batch == nil {
+		return
+	}
+	r.flush.Stop()
+	r.sequence++
+	r.batch.Ref, r.batch.BatchSequence = r.shard.ref.Proto(), r.sequence
+	r.shard.run.agent.outbox.put(r.shard.ref, r.batch)
+	r.shard.run.agent.nudge()
+	r.batch = nil
+}

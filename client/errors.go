@@ -1,0 +1,123 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/stampede-bench/stampede/workload"
+)
+
+// What calls fail with, for errors.Is.
+var (
+	// ErrNotFound: there is no such test or run, or it has no report yet.
+	ErrNotFound = errors.New("not found")
+	// ErrExists: the id is taken.
+	ErrExists = errors.New("already exists")
+	// ErrInvalidSpec: the spec breaks a rule; errors.As with *workload.Errors
+	// gives every violation with its path.
+	ErrInvalidSpec = errors.New("invalid spec")
+	// ErrInvalid: another argument is not valid.
+	ErrInvalid = errors.New("invalid argument")
+	// ErrRunning: the test is not in a state that allows the call, mostly because
+	// a run of it is under way.
+	ErrRunning = errors.New("not possible in its present state")
+	// ErrUnavailable: the controller can't be reached.
+	ErrUnavailable = errors.New("controller unavailable")
+	// ErrUnauthenticated: the token is missing or wrong.
+	ErrUnauthenticated = errors.New("not authenticated")
+	// ErrForbidden: the token does not allow the call.
+	ErrForbidden = errors.New("not allowed")
+	// ErrUnsupported: the controller does not know the call or a key of the spec.
+	ErrUnsupported = errors.New("not supported by this controller")
+	// ErrTooLarge: a limit of the controller was exceeded.
+	ErrTooLarge = errors.New("too large or too many")
+)
+
+// Error is what the controller answered.
+type Error struct {
+	// Op names the call, such as "start test 3f2c…".
+	Op string
+	// Message is the controller's sentence.
+	Message string
+	// Hint says what to do about it; may be empty.
+	Hint  string
+	kinds []error
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Op + ": " + e.Message }
+
+// Unwrap lets errors.Is and errors.As find the sentinel, a context's error and
+// the spec's violations.
+func (e *Error) Unwrap() []error { return e.kinds }
+
+var sentinels = map[codes.Code]error{
+	codes.NotFound:           ErrNotFound,
+	codes.AlreadyExists:      ErrExists,
+	codes.InvalidArgument:    ErrInvalid,
+	codes.FailedPrecondition: ErrRunning,
+	codes.Aborted:            ErrRunning,
+	codes.Unavailable:        ErrUnavailable,
+	codes.Unauthenticated:    ErrUnauthenticated,
+	codes.PermissionDenied:   ErrForbidden,
+	codes.Unimplemented:      ErrUnsupported,
+	codes.ResourceExhausted:  ErrTooLarge,
+	codes.Canceled:           context.Canceled,
+	codes.DeadlineExceeded:   context.DeadlineExceeded,
+}
+
+// fail turns the error of a call into one of this package. Nil stays nil.
+func fail(err error, op string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	op = fmt.Sprintf(op, args...)
+	st, ok := status.FromError(err)
+	if !ok {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	e := &Error{Op: op, Message: st.Message()}
+	if kind := sentinels[st.Code()]; kind != nil {
+		e.kinds = append(e.kinds, kind)
+	}
+	if len(e.kinds) == 0 || e.Message == "" {
+		e.Message = strings.TrimSuffix(strings.ToLower(st.Code().String())+": "+e.Message, ": ")
+	}
+	for _, detail := range st.Details() {
+		e.detail(detail)
+	}
+	return e
+}
+
+func (e *Error) detail(detail any) {
+	switch d := detail.(type) {
+	case *errdetails.BadRequest:
+		if violations := violationsFrom(d); len(violations) > 0 {
+			e.kinds = append(e.kinds, ErrInvalidSpec, violations)
+			e.Message = violations.Error()
+		}
+	case *errdetails.Help:
+		for _, link := range d.GetLinks() {
+			e.Hint = link.GetDescription()
+		}
+	case *errdetails.LocalizedMessage:
+		e.Hint = d.GetMessage()
+	}
+}
+
+// violationsFrom rebuilds what Validate said on the controller.
+func violationsFrom(b *errdetails.BadRequest) workload.Errors {
+	var violations workload.Errors
+	for _, v := range b.GetFieldViolations() {
+		violations = append(violations, workload.FieldError{
+			Path: v.GetField(), Message: v.GetDescription(), Hint: v.GetLocalizedMessage().GetMessage(),
+		})
+	}
+	return violations
+}

@@ -1,0 +1,135 @@
+package client
+
+import (
+	"time"
+
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/workload"
+
+	"github.com/stampede-bench/stampede/internal/wire"
+)
+
+// State is the state of a test's latest run.
+type State string
+
+// The states of contract §5.
+const (
+	Registered State = "REGISTERED"
+	Pending    State = "PENDING"
+	Running    State = "RUNNING"
+	Draining   State = "DRAINING"
+	Succeeded  State = "SUCCEEDED"
+	Failed     State = "FAILED"
+	Cancelled  State = "CANCELLED"
+)
+
+// Terminal reports whether a run in state s has ended.
+func (s State) Terminal() bool { return s == Succeeded || s == Failed || s == Cancelled }
+
+// Test is a registered spec together with its latest run.
+type Test struct {
+	ID       string
+	RunID    string // of the latest run, empty before the first
+	Spec     *workload.Spec
+	State    State
+	Reason   string // why it waits, or ended the way it did
+	Revision int64  // grows with each change
+	Created  time.Time
+	Started  time.Time // when the run began to send load; zero before
+	Ended    time.Time // zero before
+	Progress Progress
+	Agents   []string // of the latest run
+}
+
+// Progress counts what has become of a run so far. Warmup is counted apart.
+type Progress struct {
+	Phase                 string // "warmup" or a stage's name
+	Planned               int64
+	Sent                  int64
+	InFlight              int64
+	Succeeded             int64
+	Failed                int64 // timeouts included
+	Cancelled             int64 // or never sent
+	Lost                  int64
+	Warmup                int64 // warmup requests that have ended
+	OutputTokensPerSecond float64
+	TTFTp50, TTFTp99      time.Duration // 0 when there is none
+	Elapsed               time.Duration
+	Expected              time.Duration // 0 when bounded by count
+}
+
+// Agent is one load generator that is connected.
+type Agent struct {
+	ID, Name, Host, Version string
+	CPUs                    float64
+	Connected               time.Time
+	RunIDs                  []string
+	ClockOffset             time.Duration // its clock minus the controller's
+	ClockBound              time.Duration // on the error of ClockOffset
+	LeaseRemaining          time.Duration
+	CPUUtilization          float64 // share of its quota, 0 to 1
+	InFlight                int64
+}
+
+func stateFrom(s stampedev1.State) State {
+	switch s {
+	case stampedev1.State_STATE_REGISTERED:
+		return Registered
+	case stampedev1.State_STATE_PENDING:
+		return Pending
+	case stampedev1.State_STATE_RUNNING:
+		return Running
+	case stampedev1.State_STATE_DRAINING:
+		return Draining
+	case stampedev1.State_STATE_SUCCEEDED:
+		return Succeeded
+	case stampedev1.State_STATE_FAILED:
+		return Failed
+	case stampedev1.State_STATE_CANCELLED:
+		return Cancelled
+	default:
+		return ""
+	}
+}
+
+func testFrom(p *stampedev1.Test) (Test, error) {
+	t := Test{
+		ID: p.GetTestId(), RunID: p.GetRunId(), State: stateFrom(p.GetState()), Reason: p.GetReason(),
+		Revision: p.GetRevision(), Agents: p.GetAgents(), Progress: progressFrom(p.GetProgress()),
+	}
+	if ts := p.GetCreateTime(); ts != nil {
+		t.Created = ts.AsTime()
+	}
+	if ts := p.GetStartTime(); ts != nil {
+		t.Started = ts.AsTime()
+	}
+	if ts := p.GetEndTime(); ts != nil {
+		t.Ended = ts.AsTime()
+	}
+	if p.GetSpec() == nil {
+		return t, nil
+	}
+	spec, _, err := wire.SpecFromProto(p.GetSpec())
+	t.Spec = spec
+	return t, err
+}
+
+func progressFrom(p *stampedev1.Progress) Progress {
+	return Progress{
+		Phase: p.GetPhase(), Planned: p.GetPlannedCount(), Sent: p.GetSentCount(), InFlight: p.GetInFlightCount(),
+		Succeeded: p.GetSucceededCount(), Failed: p.GetFailedCount(), Cancelled: p.GetCancelledCount(),
+		Lost: p.GetLostCount(), Warmup: p.GetWarmupCount(), OutputTokensPerSecond: p.GetOutputTokensPerSecond(),
+		TTFTp50: time.Duration(p.GetTtftP50Nanos()), TTFTp99: time.Duration(p.GetTtftP99Nanos()),
+		Elapsed: time.Duration(p.GetElapsedNanos()), Expected: time.Duration(p.GetExpectedNanos()),
+	}
+}
+
+func agentFrom(p *stampedev1.Agent) Agent {
+	return Agent{
+		ID: p.GetAgentId(), Name: p.GetName(), Host: p.GetHost(), Version: p.GetVersion(),
+		CPUs: p.GetCpuCount(), Connected: p.GetConnectTime().AsTime(), RunIDs: p.GetRunIds(),
+		ClockOffset: time.Duration(p.GetClockOffsetNanos()), ClockBound: time.Duration(p.GetClockBoundNanos()),
+		LeaseRemaining: p.GetLeaseRemainingDuration().AsDuration(),
+		CPUUtilization: p.GetCpuUtilization(), InFlight: p.GetInFlightCount(),
+	}
+}

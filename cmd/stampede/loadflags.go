@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/stampede-bench/stampede/workload"
+)
+
+// loadFlagNames are the flags any of which replaces all of the file's stages.
+var loadFlagNames = []string{"rate", "arrival", "burstiness", "max-concurrency", "concurrency", "func", "trace", "duration", "requests"}
+
+// load replaces the file's stages when any load flag was given.
+func (s *specFlags) load(spec *workload.Spec) error {
+	if s.warmup != "" {
+		w, err := warmupOf(s.warmup)
+		if err != nil {
+			return flagError("warmup", err)
+		}
+		spec.Load.Warmup = w
+	}
+	given := false
+	for _, name := range loadFlagNames {
+		given = given || s.given(name)
+	}
+	if !given {
+		return nil
+	}
+	stages, err := s.stages()
+	if err != nil {
+		return err
+	}
+	spec.Load.Stages = stages
+	return nil
+}
+
+func (s *specFlags) stages() ([]workload.Stage, error) {
+	kinds := 0
+	for _, v := range []string{s.rate, s.concurrency, s.function, s.trace} {
+		if v != "" {
+			kinds++
+		}
+	}
+	if kinds > 1 {
+		return nil, usageError(errors.New("--rate, --concurrency, --func and --trace each say what the load is; give one"), "to bound requests in flight under a rate, use --max-concurrency")
+	}
+	switch {
+	case s.rate != "":
+		return s.rateStages()
+	case s.concurrency != "":
+		return s.concurrencyStages(s.concurrency)
+	case s.function != "":
+		return []workload.Stage{s.bounded(workload.Stage{Func: &s.function})}, nil
+	case s.trace != "":
+		return []workload.Stage{s.bounded(workload.Stage{Replay: &workload.Replay{}})}, nil
+	}
+	return s.concurrencyStages("8")
+}
+
+func (s *specFlags) rateStages() ([]workload.Stage, error) {
+	rates, err := workload.ParseRateList(s.rate)
+	if err != nil {
+		return nil, flagError("rate", err)
+	}
+	var stages []workload.Stage
+	for _, r := range rates {
+		stage := s.bounded(workload.Stage{Rate: &r, Arrival: s.arrival, MaxConcurrency: s.maxConcurrency})
+		if s.given("burstiness") {
+			stage.Burstiness = &s.burstiness
+			if stage.Arrival == "" {
+				stage.Arrival = "gamma"
+			}
+		}
+		stages = append(stages, stage)
+	}
+	return drained(stages), nil
+}
+
+func (s *specFlags) concurrencyStages(list string) ([]workload.Stage, error) {
+	counts, err := workload.ParseConcurrencyList(list)
+	if err != nil {
+		return nil, flagError("concurrency", err)
+	}
+	var stages []workload.Stage
+	for _, n := range counts {
+		stages = append(stages, s.bounded(workload.Stage{Concurrency: &n}))
+	}
+	return drained(stages), nil
+}
+
+func (s *specFlags) bounded(stage workload.Stage) workload.Stage {
+	stage.Duration = workload.Duration(s.duration)
+	stage.Requests = s.requests
+	return stage
+}
+
+// drained makes each of several stages wait for the one before, so that a list
+// compares its entries.
+func drained(stages []workload.Stage) []workload.Stage {
+	if len(stages) > 1 {
+		for i := range stages {
+			stages[i].Drain = "full"
+		}
+	}
+	return stages
+}

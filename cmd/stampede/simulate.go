@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stampede-bench/stampede/simulate"
+)
+
+func newSimulateCommand(io streams) *cobra.Command {
+	cfg := simulate.Config{}
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Serve a simulated OpenAI-style model with known timing",
+		Long: `Simulate serves chat and completions with the timing it is given, misbehaves
+when asked to, and keeps its own account of what it served.`,
+		Example: `  stampede simulate --addr 127.0.0.1:8001 --ttft 50ms --itl 10ms --tokens 64
+  stampede simulate --slots 8 --ttft normal:80ms:20ms --account account.jsonl`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			server, err := simulate.New(cfg)
+			if err != nil {
+				return usageError(err, "")
+			}
+			fmt.Fprintf(io.out, "simulator listening on %s\n", server.Addr())
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
+			return server.Run(ctx)
+		},
+	}
+	addSimulatorFlags(cmd.Flags(), &cfg)
+	return cmd
+}

@@ -1,0 +1,316 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/stampede-bench/stampede/workload"
+)
+
+// specFlags are the flags that set keys of the spec.
+type specFlags struct {
+	file   string
+	testID string // asked for by the file
+	flags  *pflag.FlagSet
+
+	url, model, endpointType, api, apiKeyEnv string
+	stream                                   bool
+	headers, labels, gates                   []string
+	rate, concurrency, arrival               string
+	burstiness                               float64
+	maxConcurrency                           int
+	function, trace                          string
+	duration                                 time.Duration
+	requests                                 int64
+	warmup                                   string
+	dataset, inputTokens, outputTokens       string
+	maxTokens                                int
+	temperature, topP                        float64
+	ignoreEOS                                bool
+	extraBody                                string
+	slo                                      []string
+	requestTimeout, maxRunTime, drainTimeout time.Duration
+	seed                                     int64
+	trials, agents                           int
+	name, tokenizer                          string
+	waitReady                                time.Duration
+	noPreflight, calibrate                   bool
+	nonce                                    string
+}
+
+// aliases are other tools' words for our flags.
+var aliases = map[string]string{
+	"backend":          "endpoint-type",
+	"request-rate":     "rate",
+	"num-prompts":      "requests",
+	"isl":              "input-tokens",
+	"osl":              "output-tokens",
+	"goodput":          "slo",
+	"max-seconds":      "duration",
+	"prompt-tokens":    "input-tokens",
+	"random-input-len": "input-tokens", "random-output-len": "output-tokens",
+}
+
+func addSpecFlags(f *pflag.FlagSet) *specFlags {
+	s := &specFlags{flags: f}
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if to, ok := aliases[name]; ok {
+			name = to
+		}
+		return pflag.NormalizedName(name)
+	})
+	f.StringVarP(&s.file, "file", "f", "", "spec `FILE` (YAML, JSON, the old tool's body, or a report to repeat); - is standard input")
+	f.StringVar(&s.url, "url", "", "base `URL` of the endpoint, such as http://host:8000/v1")
+	f.StringVar(&s.model, "model", "", "model `NAME` (default the first that the endpoint lists)")
+	f.StringVar(&s.endpointType, "endpoint-type", "", "kind of server: openai, vllm, sglang, tgi, … (default openai; also --backend)")
+	f.StringVar(&s.api, "api", "", "chat or completions (default chat)")
+	f.BoolVar(&s.stream, "stream", true, "stream replies; without, there is no TTFT")
+	f.StringVar(&s.apiKeyEnv, "api-key-env", "", "environment variable `NAME` that holds the key (default OPENAI_API_KEY, only for https://api.openai.com)")
+	f.StringArrayVar(&s.headers, "header", nil, "extra request header `K=V`; may repeat")
+	f.StringVar(&s.rate, "rate", "", "open loop, requests/s; a list 1,5,10 makes one stage each; inf sends all at once (also --request-rate)")
+	f.StringVar(&s.arrival, "arrival", "", "arrival process: constant, poisson or gamma (default poisson)")
+	f.Float64Var(&s.burstiness, "burstiness", 1, "shape of gamma arrivals: 1 is Poisson, below 1 burstier")
+	f.IntVar(&s.maxConcurrency, "max-concurrency", 0, "with a rate: most requests in flight; an entry beyond waits and is late by that much")
+	f.StringVar(&s.concurrency, "concurrency", "", "closed loop, requests in flight; a list makes one stage each")
+	f.StringVar(&s.function, "func", "", "load as a `lambda` of the second: cumulative requests, None at the end")
+	f.StringVar(&s.trace, "trace", "", "recorded arrivals and lengths from `FILE`")
+	f.DurationVar(&s.duration, "duration", 0, "length of each stage (default 30s for a load with no bound of its own)")
+	f.Int64Var(&s.requests, "requests", 0, "requests of each stage; the bound reached first counts (also --num-prompts)")
+	f.StringVar(&s.warmup, "warmup", "", "before the first stage, by time (10s) or count (100)")
+	f.StringVar(&s.dataset, "dataset", "", "`NAME` or FILE of what is sent (default synthetic)")
+	f.StringVar(&s.inputTokens, "input-tokens", "", "prompt lengths: 550, uniform:100:200, normal:550:150, lognormal:550:150 (default 256; also --isl)")
+	f.StringVar(&s.outputTokens, "output-tokens", "", "reply lengths, same notation (default 128; also --osl)")
+	f.StringVar(&s.nonce, "nonce", "", "what makes synthetic prompts unique: seed, run or none (default seed)")
+	f.IntVar(&s.maxTokens, "max-tokens", 0, "cap on the output length")
+	f.Float64Var(&s.temperature, "temperature", 0, "sampling temperature")
+	f.Float64Var(&s.topP, "top-p", 0, "nucleus sampling mass")
+	f.BoolVar(&s.ignoreEOS, "ignore-eos", false, "ask the server to go on past the end of sequence")
+	f.StringVar(&s.extraBody, "extra-body", "", "further members of the request body as `JSON`")
+	f.StringArrayVar(&s.slo, "slo", nil, "objectives ttft=500ms,tpot=50ms,e2e=10s (also --goodput ttft:500)")
+	f.StringArrayVar(&s.gates, "gate", nil, "condition on a figure, such as ttft.p99<500ms; may repeat; missed: exit 4")
+	f.DurationVar(&s.requestTimeout, "request-timeout", 0, "bound on one request (default 1h)")
+	f.DurationVar(&s.maxRunTime, "max-run-time", 0, "bound on the run (default none)")
+	f.DurationVar(&s.drainTimeout, "drain-timeout", 0, "bound on waiting for requests after an interrupt (default 30s)")
+	f.Int64Var(&s.seed, "seed", 0, "seed of every random choice")
+	f.IntVar(&s.trials, "trials", 0, "whole repeats (default 1)")
+	f.StringArrayVar(&s.labels, "label", nil, "label `K=V` kept in the report; may repeat")
+	f.StringVar(&s.name, "name", "", "name kept in the report")
+	f.IntVar(&s.agents, "agents", 0, "agents in this process (default 1), or of the controller's (default all)")
+	f.DurationVar(&s.waitReady, "wait-ready", 0, "wait for the endpoint to answer")
+	f.BoolVar(&s.noPreflight, "no-preflight", false, "skip the one request that checks key, path and model before the load")
+	f.StringVar(&s.tokenizer, "tokenizer", "", "tokenizer `NAME` or FILE for exact lengths")
+	f.BoolVar(&s.calibrate, "calibrate", false, "measure tokens per word once from usage before the run")
+	return s
+}
+
+// spec reads the file, if there is one, and lays the flags over it.
+func (s *specFlags) spec(in io.Reader, baseURL string) (*workload.Spec, []string, error) {
+	spec, notices, err := s.read(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	if baseURL != "" {
+		spec.Endpoint.URL = baseURL
+	}
+	var errs workload.Errors
+	for _, overlay := range []func(*workload.Spec) error{s.endpoint, s.prompts, s.load, s.judging, s.rest} {
+		if err := overlay(spec); err != nil {
+			var more workload.Errors
+			if !errors.As(err, &more) {
+				return nil, nil, usageError(err, "")
+			}
+			errs = append(errs, more...)
+		}
+	}
+	if len(errs) > 0 {
+		return nil, nil, errs
+	}
+	if spec.Endpoint.URL == "" && s.file == "" {
+		return nil, nil, usageError(errors.New("--url is required"), "stampede run --url http://localhost:8000/v1, or try stampede run --simulate")
+	}
+	if err := spec.Validate(); err != nil {
+		return nil, nil, err
+	}
+	return spec, notices, nil
+}
+
+func (s *specFlags) read(in io.Reader) (*workload.Spec, []string, error) {
+	if s.file == "" {
+		return &workload.Spec{}, nil, nil
+	}
+	data, err := readInput(s.file, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	parsed, err := workload.ParseDraft(data)
+	s.testID = parsed.TestID
+	return parsed.Spec, parsed.Notices, err
+}
+
+// maxSpecBytes bounds a spec file; reports, which are specs too, are the largest.
+const maxSpecBytes = 64 << 20
+
+func readInput(file string, in io.Reader) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(io.LimitReader(in, maxSpecBytes))
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("spec file: %w", err), "")
+	}
+	if info.Size() > maxSpecBytes {
+		return nil, usageError(fmt.Errorf("spec file %s has %d bytes, at most %d are read", file, info.Size(), maxSpecBytes), "is it a dataset? that goes to --dataset")
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("spec file: %w", err), "")
+	}
+	return data, nil
+}
+
+func (s *specFlags) given(name string) bool { return s.flags.Changed(name) }
+
+func (s *specFlags) endpoint(spec *workload.Spec) error {
+	e := &spec.Endpoint
+	setString(&e.URL, s.url)
+	setString(&e.Model, s.model)
+	setString(&e.Type, s.endpointType)
+	setString(&e.API, s.api)
+	setString(&e.APIKeyEnv, s.apiKeyEnv)
+	if s.given("stream") {
+		e.Stream = &s.stream
+	}
+	for _, h := range s.headers {
+		k, v, err := workload.ParseKeyValue(h)
+		if err != nil {
+			return flagError("header", err)
+		}
+		if e.Headers == nil {
+			e.Headers = workload.Headers{}
+		}
+		e.Headers[k] = v
+	}
+	return nil
+}
+
+func (s *specFlags) prompts(spec *workload.Spec) error {
+	d, p := &spec.Dataset, &spec.Sampling
+	if s.dataset != "" {
+		d.Name, d.Path = s.dataset, ""
+		if _, err := os.Stat(s.dataset); err == nil || strings.ContainsAny(s.dataset, "./\\") && !strings.Contains(s.dataset, "://") {
+			d.Name, d.Path = "", s.dataset
+		}
+	}
+	setString(&d.InputTokens, s.inputTokens)
+	setString(&d.OutputTokens, s.outputTokens)
+	setString(&d.Nonce, s.nonce)
+	setString(&d.Tokenizer, s.tokenizer)
+	if s.calibrate {
+		d.Calibrate = true
+	}
+	if s.given("max-tokens") {
+		p.MaxTokens = &s.maxTokens
+	}
+	if s.given("temperature") {
+		p.Temperature = &s.temperature
+	}
+	if s.given("top-p") {
+		p.TopP = &s.topP
+	}
+	if s.given("ignore-eos") {
+		p.IgnoreEOS = &s.ignoreEOS
+	}
+	if s.extraBody != "" {
+		var body workload.ExtraBody
+		if err := json.Unmarshal([]byte(s.extraBody), &body); err != nil {
+			return flagError("extra-body", fmt.Errorf("must be a JSON object: %w", err))
+		}
+		p.ExtraBody = body
+	}
+	return nil
+}
+
+func (s *specFlags) judging(spec *workload.Spec) error {
+	for _, text := range s.slo {
+		slo, err := workload.ParseSLO(text)
+		if err != nil {
+			return flagError("slo", err)
+		}
+		setDuration(&spec.SLO.TTFT, slo.TTFT.D())
+		setDuration(&spec.SLO.TPOT, slo.TPOT.D())
+		setDuration(&spec.SLO.E2E, slo.E2E.D())
+	}
+	spec.Gates = append(spec.Gates, s.gates...)
+	for _, l := range s.labels {
+		k, v, err := workload.ParseKeyValue(l)
+		if err != nil {
+			return flagError("label", err)
+		}
+		if spec.Labels == nil {
+			spec.Labels = map[string]string{}
+		}
+		spec.Labels[k] = v
+	}
+	return nil
+}
+
+func (s *specFlags) rest(spec *workload.Spec) error {
+	setString(&spec.Name, s.name)
+	setDuration(&spec.Limits.RequestTimeout, s.requestTimeout)
+	setDuration(&spec.Limits.MaxRunTime, s.maxRunTime)
+	setDuration(&spec.WaitReady, s.waitReady)
+	if s.given("drain-timeout") {
+		d := workload.Duration(s.drainTimeout)
+		spec.Limits.DrainTimeout = &d
+	}
+	if s.given("seed") {
+		spec.Seed = s.seed
+	}
+	if s.given("trials") {
+		spec.Trials = s.trials
+	}
+	if s.given("agents") {
+		spec.Agents = s.agents
+	}
+	if s.noPreflight {
+		no := false
+		spec.Preflight = &no
+	}
+	return nil
+}
+
+func setString(to *string, v string) {
+	if v != "" {
+		*to = v
+	}
+}
+
+func setDuration(to *workload.Duration, v time.Duration) {
+	if v != 0 {
+		*to = workload.Duration(v)
+	}
+}
+
+func flagError(flag string, err error) error {
+	return workload.Errors{{Path: "--" + flag, Message: err.Error()}}
+}
+
+// warmupOf reads "10s" or "100".
+func warmupOf(text string) (workload.Warmup, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return workload.Warmup{Requests: n}, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return workload.Warmup{}, fmt.Errorf("must be a duration such as 10s or a count such as 100, got %q", text)
+	}
+	return workload.Warmup{Duration: workload.Duration(d)}, nil
+}

@@ -1,0 +1,155 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stampede-bench/stampede/controller/store"
+	"github.com/stampede-bench/stampede/report"
+	"github.com/stampede-bench/stampede/schedule"
+)
+
+// conclude builds the report, writes the artefacts and ends the run.
+func (r *run) conclude(err error, ended time.Time) {
+	sum := r.ledger.Sum(r.stagePhases()...)
+	state, reason := r.endState(err, sum.Succeeded)
+	hash := r.workloadHash()
+	in := r.input(ended)
+	in.State, in.Reason, in.WorkloadHash = stateWord(state), reason, hash
+	rep, rerr := report.Build(in)
+	var raw []byte
+	if rerr == nil {
+		raw, rerr = rep.JSON()
+	}
+	if rerr != nil {
+		r.log.Error("report is not built", "err", rerr)
+		reason = orText(reason, fmt.Sprintf("the report could not be built: %v", rerr))
+	} else {
+		r.write(rep, raw, hash)
+	}
+	progress := r.progress(time.Now())
+	r.log.Info("run ended", "state", state, "reason", reason, "succeeded", sum.Succeeded, "planned", sum.Planned)
+	r.update(func(row *store.Run) {
+		row.State, row.Reason, row.Hint, row.EndTime = state, reason, hintOf(err), ended
+		row.Report, row.WorkloadHash, row.Progress = raw, hash, progress
+	})
+}
+
+// input gathers what the report is made of.
+func (r *run) input(ended time.Time) report.Input {
+	in := report.Input{
+		RunID: r.id, TestID: r.testID, Spec: r.eff, Version: r.c.cfg.Version,
+		Anchor: r.anchor, Ended: ended, Set: r.set,
+		Server:      report.Server{Engine: r.facts.engine, Version: r.facts.serverVersion, Models: r.facts.models},
+		Notices:     r.facts.notices,
+		DatasetSize: r.corpus.Len(), SessionsUsed: r.sessionsUsed(),
+	}
+	if r.segment.problem != nil {
+		in.JournalProblem = r.segment.problem.Error()
+	}
+	for _, p := range r.phases {
+		base, end := r.window(p, ended)
+		in.Phases = append(in.Phases, report.Phase{
+			Name: p.Name, Warmup: p.Warmup, Closed: p.Kind == schedule.Closed, Judged: p.Judged,
+			Begin: base, End: end, Accounting: r.account(p),
+		})
+	}
+	for _, m := range r.members {
+		in.Agents = append(in.Agents, r.agentInput(m))
+	}
+	in.Notices = append(in.Notices, r.remarks()...)
+	return in
+}
+
+// remarks are what the run itself noticed.
+func (r *run) remarks() []string {
+	var notices []string
+	note := func(n int64, format string) {
+		if n > 0 {
+			notices = append(notices, fmt.Sprintf(format, n))
+		}
+	}
+	note(r.counts.unfinished, "%d entries were left without an outcome by agents that said they were done; they count as lost")
+	note(r.counts.overdue, "%d entries were due before a lost agent's work could be taken over; they count as lost")
+	note(r.counts.strange, "%d messages of agents fitted nothing and were ignored")
+	for _, m := range r.members {
+		if m.away > 0 {
+			notices = append(notices, fmt.Sprintf("agent %s was silent for %v beyond its lease and came back", m.name, m.away.Round(time.Millisecond)))
+		}
+		if m.left {
+			notices = append(notices, fmt.Sprintf("agent %s left during the run; others took over what it had not begun", m.name))
+		}
+	}
+	return notices
+}
+
+func (r *run) sessionsUsed() int64 {
+	used := int64(0)
+	for _, p := range r.phases {
+		if p.released {
+			used = max(used, p.firstSession+r.begunIn(p))
+		}
+	}
+	return used
+}
+
+func (r *run) agentInput(m *member) report.Agent {
+	a := report.Agent{Name: m.name, ID: m.id, Host: m.row.Host, Version: m.row.Version, Platform: m.row.Platform, CPUs: m.row.CPUCount}
+	if offset, bound, _, ok := r.c.registry.clockOf(m.id); ok {
+		a.ClockOffset, a.ClockBound = &offset, &bound
+	}
+	if u := m.audit; u != nil {
+		a.Audit = &report.Audit{
+			CPUSeconds: u.CpuSeconds, CPUMax: u.CpuUtilizationMax, GCPauseMax: u.GcPauseMaxNanos,
+			SchedulerP99: u.SchedulerLatencyP99Nanos, GCCount: u.GcCount, DetailShed: u.DetailShedCount,
+			ClockSteps: u.ClockStepCount, Connections: u.ConnectionCount, StaleConnections: u.StaleConnectionCount,
+			ColdConnections: u.ColdConnectionCount, MemoryMax: u.MemoryMaxBytes,
+		}
+	}
+	if !m.lostAt.IsZero() {
+		a.Loss = &report.Loss{At: m.lostAt, Requests: m.lostRequests, Returned: !m.lost}
+	}
+	return a
+}
+
+// hashPatience bounds how long the workload hash may take.
+const hashPatience = time.Minute
+
+// hashParts is into how many shards the work is cut, to end it early and to use
+// all cores.
+const hashParts = 256
+
+// workloadHash computes the hash in hex, or nothing when that takes too long. The
+// run's load has ended, so it disturbs nothing of it.
+func (r *run) workloadHash() string {
+	drawn := make([]int64, len(r.phases))
+	for i, p := range r.phases {
+		drawn[i] = r.begunIn(p)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), hashPatience)
+	defer cancel()
+	var mu sync.Mutex
+	var sum schedule.Hash
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < hashParts && ctx.Err() == nil; i = next.Add(1) - 1 {
+				h := schedule.WorkloadHash(r.plan, r.corpus, r.eff, drawn, schedule.Shard{Offset: i, Stride: hashParts})
+				mu.Lock()
+				sum = sum.Add(h)
+				mu.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+	if ctx.Err() != nil {
+		r.facts.notices = append(r.facts.notices, fmt.Sprintf("workload_hash was not computed: it took more than %v", hashPatience))
+		return ""
+	}
+	return sum.String()
+}

@@ -1,0 +1,73 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Config configures a Controller. The zero value of a field is its default.
+type Config struct {
+	// DataDir is the folder for uploaded data, segments and reports; required. It
+	// is created when it is not there.
+	DataDir string
+	// DatasetDir is the folder under which dataset.path of a spec may name files.
+	// Default: none, so that callers upload their data.
+	DatasetDir string
+	// AllowEnv names the environment variables that api_key_env of a spec may
+	// name. Default: none, so that callers resolve their own.
+	AllowEnv []string
+	// LookupEnv finds them. Default os.LookupEnv.
+	LookupEnv func(string) (string, bool)
+	// Lease is how long an agent lives without a heartbeat. Default 10 s; longer
+	// bears longer cuts, shorter loses fewer requests when an agent dies.
+	Lease time.Duration
+	// Heartbeat is how often agents report. Default 1 s; at most a third of Lease.
+	Heartbeat time.Duration
+	// RejoinGrace is how long a run waits for agents that were lost after the last
+	// live one is done. Default 15 s.
+	RejoinGrace time.Duration
+	// PrepareTimeout bounds how long agents may take to get ready for a run.
+	// Default 5 min.
+	PrepareTimeout time.Duration
+	// MaxUpload bounds one uploaded file, in bytes. Default 1 GiB.
+	MaxUpload int64
+	// Logger receives diagnostics. Default: none.
+	Logger *slog.Logger
+	// Version is told to agents and stamped into reports. Default "dev".
+	Version string
+}
+
+func (cfg *Config) complete() error {
+	if cfg.DataDir == "" {
+		return errors.New("controller: DataDir: must name a folder, got none")
+	}
+	setDefault(&cfg.Lease, 10*time.Second)
+	setDefault(&cfg.Heartbeat, min(time.Second, cfg.Lease/3))
+	setDefault(&cfg.RejoinGrace, 15*time.Second)
+	setDefault(&cfg.PrepareTimeout, 5*time.Minute)
+	setDefault(&cfg.MaxUpload, 1<<30)
+	setDefault(&cfg.Version, "dev")
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	for name, d := range map[string]time.Duration{
+		"Lease": cfg.Lease, "Heartbeat": cfg.Heartbeat, "RejoinGrace": cfg.RejoinGrace, "PrepareTimeout": cfg.PrepareTimeout,
+	} {
+		if d < 0 {
+			return fmt.Errorf("controller: %s: must not be negative, got %v", name, d)
+		}
+	}
+	if cfg.Heartbeat > cfg.Lease/3 {
+		return fmt.Errorf("controller: Heartbeat: must be at most a third of Lease (%v), got %v", cfg.Lease, cfg.Heartbeat)
+	}
+	return nil
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}

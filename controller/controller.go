@@ -1,0 +1,176 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/stampede-bench/stampede/controller/gateway"
+	"github.com/stampede-bench/stampede/controller/store"
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+)
+
+// Controller takes tests and has agents run them. New makes one, Run drives it;
+// its services answer from New on.
+type Controller struct {
+	cfg      Config
+	log      *slog.Logger
+	store    *store.Store
+	files    files
+	registry *registry
+	health   *health.Server
+
+	ran      atomic.Bool
+	serving  atomic.Bool
+	stopping chan struct{} // Run was asked to end: runs end
+	ended    chan struct{} // runs have ended: streams end
+
+	mu     sync.Mutex
+	closed bool
+	runs   map[string]*run // under way, by id
+	active sync.WaitGroup  // goroutines of runs
+	inside sync.WaitGroup  // goroutines of sessions
+
+	strange atomic.Int64 // messages that fit nothing
+}
+
+// New returns a controller that keeps its data under cfg.DataDir.
+func New(cfg Config) (*Controller, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	if cfg.LookupEnv == nil {
+		cfg.LookupEnv = os.LookupEnv
+	}
+	st, err := store.New()
+	if err != nil {
+		return nil, err
+	}
+	c := &Controller{
+		cfg: cfg, log: cfg.Logger, store: st, files: files{data: cfg.DataDir, datasets: cfg.DatasetDir},
+		health:   health.NewServer(),
+		stopping: make(chan struct{}), ended: make(chan struct{}),
+		runs: map[string]*run{},
+	}
+	c.registry = newRegistry(&c.cfg, st, c.agentsMoved)
+	c.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
+	return c, c.files.prepare()
+}
+
+// Register adds the services to a server: TestService, AgentService, health, and
+// reflection where the server can be reflected on.
+func (c *Controller) Register(s grpc.ServiceRegistrar) {
+	stampedev1.RegisterTestServiceServer(s, testService{c: c})
+	stampedev1.RegisterAgentServiceServer(s, agentService{c: c})
+	healthv1.RegisterHealthServer(s, c.health)
+	if r, ok := s.(reflection.GRPCServer); ok {
+		reflection.Register(r)
+	}
+}
+
+// HTTPHandler answers on the HTTP port.
+func (c *Controller) HTTPHandler() http.Handler {
+	return gateway.New(gateway.Config{Ready: c.serving.Load})
+}
+
+// Run drives leases and runs until ctx ends. Runs that are under way then are
+// ended at once, with a report of what was measured. It returns when all that
+// the controller started has ended; call it once.
+func (c *Controller) Run(ctx context.Context) error {
+	if c.ran.Swap(true) {
+		return errors.New("controller: Run may be called once")
+	}
+	var leases sync.WaitGroup
+	watching, stop := context.WithCancel(context.Background())
+	defer stop()
+	leases.Go(func() { c.registry.expire(watching) })
+	c.setServing(true)
+	<-ctx.Done()
+	c.setServing(false)
+	c.close()
+	close(c.stopping)
+	c.active.Wait()
+	close(c.ended)
+	c.inside.Wait()
+	stop()
+	leases.Wait()
+	return nil
+}
+
+func (c *Controller) setServing(on bool) {
+	c.serving.Store(on)
+	if on {
+		c.health.SetServingStatus("", healthv1.HealthCheckResponse_SERVING)
+		return
+	}
+	c.health.Shutdown()
+}
+
+func (c *Controller) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+}
+
+// enter counts a session's goroutine; release ends that.
+func (c *Controller) enter() (release func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, errClosed
+	}
+	c.inside.Add(1)
+	return c.inside.Done, nil
+}
+
+// begin starts a run's goroutine.
+func (c *Controller) begin(r *run) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return errClosed
+	}
+	c.runs[r.id] = r
+	c.active.Go(func() {
+		r.live()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.runs, r.id)
+	})
+	return nil
+}
+
+// run returns a run that is under way, or nil.
+func (c *Controller) run(id string) *run {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.runs[id]
+}
+
+// agentsMoved wakes the runs, some of which wait for agents.
+func (c *Controller) agentsMoved() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.runs {
+		r.post(func() {})
+	}
+}
+
+// lookup returns what an id names, or an error that says so.
+func (c *Controller) lookup(ws store.WatchSet, id string) (*store.Test, *store.Run, error) {
+	t, r := c.store.TestAndRun(ws, id)
+	if t == nil {
+		return nil, nil, fmt.Errorf("test %.80q: %w", id, store.ErrNotExist)
+	}
+	return t, r, nil
+}

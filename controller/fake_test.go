@@ -1,0 +1,514 @@
+package controller
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+
+	"github.com/stampede-bench/stampede/internal/wire"
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/schedule"
+	"github.com/stampede-bench/stampede/workload"
+	"github.com/stampede-bench/stampede/workload/dataset"
+)
+
+// fake is an agent that keeps to the protocol and sends nothing anywhere: each
+// request succeeds after a fixed time.
+type fake struct {
+	r       *rig
+	id      string
+	name    string
+	latency time.Duration
+	version string
+	refuse  string // why it can't prepare
+
+	mu      sync.Mutex
+	stream  grpc.BidiStreamingClient[stampedev1.SessionRequest, stampedev1.SessionResponse]
+	conn    *grpc.ClientConn
+	cancel  context.CancelFunc
+	secret  []byte
+	welcome *stampedev1.Welcome
+	renewal struct{ sequence, at int64 }
+	beat    int64
+	silent  bool // sends no heartbeats
+	dead    bool // sends nothing any more
+	shards  map[wire.Ref]*fakeShard
+	served  map[int64]int // entries sent, by index
+	begun   map[string]map[int32]*stampedev1.StartPhase
+	forgot  []string
+	probe   *stampedev1.ProbeResult // answer; nil is a good one
+	ended   error
+	resend  bool // sends every batch twice
+	skew    time.Duration
+}
+
+func (r *rig) agent(name string) *fake {
+	r.t.Helper()
+	f := &fake{
+		r: r, id: uuid.NewString(), name: name, latency: 50 * time.Millisecond, version: "dev",
+		shards: map[wire.Ref]*fakeShard{}, served: map[int64]int{}, begun: map[string]map[int32]*stampedev1.StartPhase{},
+	}
+	return f
+}
+
+// join connects and waits for the Welcome.
+func (f *fake) join() *fake {
+	f.r.t.Helper()
+	if err := f.connect(); err != nil {
+		f.r.t.Fatalf("agent %s: %v", f.name, err)
+	}
+	return f
+}
+
+func (f *fake) connect() error {
+	ctx, cancel := context.WithCancel(f.r.ctx)
+	conn := f.r.dial()
+	stream, err := stampedev1.NewAgentServiceClient(conn).Session(ctx)
+	if err != nil {
+		cancel()
+		return err
+	}
+	f.mu.Lock()
+	hello := &stampedev1.Hello{AgentId: f.id, Name: f.name, Version: f.version, ResumeSecret: f.secret, CpuCount: 2}
+	for ref := range f.shards {
+		hello.Shards = append(hello.Shards, ref.Proto())
+	}
+	f.mu.Unlock()
+	if err := stream.Send(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_Hello{Hello: hello}}); err != nil {
+		cancel()
+		return err
+	}
+	first, err := stream.Recv()
+	if err != nil {
+		cancel()
+		_ = conn.Close()
+		return err
+	}
+	f.mu.Lock()
+	f.stream, f.conn, f.cancel = stream, conn, cancel
+	f.welcome, f.secret = first.GetWelcome(), first.GetWelcome().GetSessionSecret()
+	f.beat, f.dead = 0, false
+	shards := slices.Collect(maps.Values(f.shards))
+	f.mu.Unlock()
+	go f.receive(stream)
+	go f.hearts(ctx)
+	for _, s := range shards {
+		s.resend()
+	}
+	return nil
+}
+
+// cut breaks the connection; the load goes on.
+func (f *fake) cut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cancel()
+	_ = f.conn.Close()
+	f.stream = nil
+}
+
+// kill is the end of the process.
+func (f *fake) kill() {
+	f.mu.Lock()
+	f.dead = true
+	for _, s := range f.shards {
+		s.stop(0)
+	}
+	f.mu.Unlock()
+	f.cut()
+}
+
+func (f *fake) send(m *stampedev1.SessionRequest) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stream != nil && !f.dead {
+		_ = f.stream.Send(m)
+	}
+}
+
+func (f *fake) hearts(ctx context.Context) {
+	for ctx.Err() == nil {
+		f.heartbeat()
+		select {
+		case <-time.After(f.welcome.GetHeartbeatPeriod().AsDuration()):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (f *fake) heartbeat() {
+	f.mu.Lock()
+	if f.silent {
+		f.mu.Unlock()
+		return
+	}
+	f.beat++
+	h := &stampedev1.Heartbeat{
+		Sequence: f.beat, SentUnixNanos: f.now().UnixNano(),
+		LastRenewalSequence: f.renewal.sequence, LastRenewalReceivedUnixNanos: f.renewal.at,
+	}
+	for _, s := range f.shards {
+		h.Shards = append(h.Shards, s.progress())
+	}
+	f.mu.Unlock()
+	f.send(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_Heartbeat{Heartbeat: h}})
+}
+
+func (f *fake) now() time.Time { return time.Now().Add(f.skew) }
+
+func (f *fake) receive(stream grpc.BidiStreamingClient[stampedev1.SessionRequest, stampedev1.SessionResponse]) {
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			f.mu.Lock()
+			f.ended = err
+			f.mu.Unlock()
+			return
+		}
+		f.handle(m)
+	}
+}
+
+func (f *fake) handle(m *stampedev1.SessionResponse) {
+	switch m := m.GetMessage().(type) {
+	case *stampedev1.SessionResponse_LeaseRenewal:
+		f.mu.Lock()
+		f.renewal.sequence, f.renewal.at = m.LeaseRenewal.GetSequence(), f.now().UnixNano()
+		for _, p := range m.LeaseRenewal.GetPermits() {
+			if ref, err := wire.RefFromProto(p.GetRef()); err == nil && f.shards[ref] != nil {
+				f.shards[ref].allow(p)
+			}
+		}
+		f.mu.Unlock()
+	case *stampedev1.SessionResponse_Probe:
+		answer := f.probe
+		if answer == nil {
+			answer = &stampedev1.ProbeResult{Model: "first-model", ServerVersion: "1"}
+		}
+		answer.RunId = m.Probe.GetRunId()
+		f.send(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_ProbeResult{ProbeResult: answer}})
+	case *stampedev1.SessionResponse_StartShard:
+		f.startShard(m.StartShard)
+	case *stampedev1.SessionResponse_StartPhase:
+		f.startPhase(m.StartPhase)
+	case *stampedev1.SessionResponse_StopShard:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for ref, s := range f.shards {
+			if ref.RunID == m.StopShard.GetRunId() {
+				s.stop(m.StopShard.GetDrainTimeout().AsDuration())
+			}
+		}
+	case *stampedev1.SessionResponse_SampleAck:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if ref, err := wire.RefFromProto(m.SampleAck.GetRef()); err == nil && f.shards[ref] != nil {
+			f.shards[ref].acked(m.SampleAck.GetBatchSequence())
+		}
+	case *stampedev1.SessionResponse_ForgetRun:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.forgot = append(f.forgot, m.ForgetRun.GetRunId())
+		maps.DeleteFunc(f.shards, func(ref wire.Ref, _ *fakeShard) bool { return ref.RunID == m.ForgetRun.GetRunId() })
+	}
+}
+
+func (f *fake) startPhase(m *stampedev1.StartPhase) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.begun[m.GetRunId()] == nil {
+		f.begun[m.GetRunId()] = map[int32]*stampedev1.StartPhase{}
+	}
+	f.begun[m.GetRunId()][m.GetPhase()] = m
+	for _, s := range f.shards {
+		s.poke()
+	}
+}
+
+func (f *fake) startShard(m *stampedev1.StartShard) {
+	ref, err := wire.RefFromProto(m.GetRef())
+	if err != nil {
+		f.r.t.Error(err)
+		return
+	}
+	f.mu.Lock()
+	known := f.shards[ref] != nil
+	f.mu.Unlock()
+	if known {
+		return
+	}
+	s := &fakeShard{f: f, ref: ref, start: m, news: make(chan struct{}, 1), permits: map[int32]int64{}}
+	if f.refuse != "" {
+		s.update(stampedev1.ShardState_SHARD_STATE_FAILED, 0)
+		return
+	}
+	eff, _, err := wire.SpecFromProto(m.GetSpec())
+	if err == nil {
+		s.corpus, _, err = dataset.Open(eff, m.GetCorpusFileName(), f.fetch(m.GetCorpusHash()), dataset.Options{RunID: ref.RunID})
+	}
+	if err == nil {
+		s.plan, err = schedule.Compile(eff, s.corpus)
+	}
+	if err != nil {
+		f.r.t.Errorf("agent %s can't prepare: %v", f.name, err)
+		return
+	}
+	s.spec, s.next = eff, make([]int64, len(s.plan.Phases))
+	copy(s.next, m.GetFromSessions())
+	s.allow(m.GetPermit())
+	f.mu.Lock()
+	f.shards[ref] = s
+	f.mu.Unlock()
+	for _, p := range m.GetPhases() {
+		f.startPhase(p)
+	}
+	s.update(stampedev1.ShardState_SHARD_STATE_READY, 0)
+	go s.work()
+}
+
+// fetch gets a corpus as agents do.
+func (f *fake) fetch(hash string) []byte {
+	if hash == "" {
+		return nil
+	}
+	stream, err := stampedev1.NewAgentServiceClient(f.conn).FetchCorpus(f.r.ctx, &stampedev1.FetchCorpusRequest{CorpusHash: hash})
+	if err != nil {
+		f.r.t.Error(err)
+		return nil
+	}
+	var data []byte
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			return data
+		}
+		data = append(data, m.GetData()...)
+	}
+}
+
+// fakeShard is one attempt at a shard. Its own lock; f.mu may be held around it.
+type fakeShard struct {
+	f      *fake
+	ref    wire.Ref
+	start  *stampedev1.StartShard
+	spec   *workload.Spec
+	corpus dataset.Corpus
+	plan   *schedule.Plan
+	news   chan struct{}
+
+	mu       sync.Mutex
+	permit   int64
+	permits  map[int32]int64
+	next     []int64
+	phase    int
+	sent     int64
+	inFlight int64
+	stopped  bool
+	sequence int64
+	outbox   []*stampedev1.SampleBatch
+	flying   sync.WaitGroup
+	said     []*stampedev1.ShardUpdate
+}
+
+func (s *fakeShard) poke() {
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
+}
+
+func (s *fakeShard) allow(p *stampedev1.Permit) {
+	s.mu.Lock()
+	s.permit = max(s.permit, p.GetDispatchUntilOffsetNanos())
+	s.permits[p.GetPhase()] = max(s.permits[p.GetPhase()], p.GetDispatchUntilSession())
+	s.mu.Unlock()
+	s.poke()
+}
+
+func (s *fakeShard) stop(time.Duration) {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	s.poke()
+}
+
+func (s *fakeShard) progress() *stampedev1.ShardProgress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &stampedev1.ShardProgress{Ref: s.ref.Proto(), Phase: int32(s.phase), NextSession: s.next[s.phase], SentCount: s.sent, InFlightCount: s.inFlight}
+}
+
+func (s *fakeShard) update(state stampedev1.ShardState, phase int) {
+	u := &stampedev1.ShardUpdate{Ref: s.ref.Proto(), State: state, Phase: int32(phase), Message: s.f.refuse}
+	s.mu.Lock()
+	if len(s.next) > phase {
+		u.NextSession = s.next[phase]
+	}
+	u.LastBatchSequence = s.sequence
+	s.said = append(s.said, u)
+	s.mu.Unlock()
+	s.tell(u)
+}
+
+func (s *fakeShard) tell(u *stampedev1.ShardUpdate) {
+	s.f.send(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_ShardUpdate{ShardUpdate: u}})
+}
+
+// until waits for news until a condition holds; false when the shard is stopped.
+func (s *fakeShard) until(holds func() bool) bool {
+	for {
+		s.mu.Lock()
+		stopped, ok := s.stopped, holds()
+		s.mu.Unlock()
+		if stopped || ok {
+			return !stopped
+		}
+		select {
+		case <-s.news:
+		case <-time.After(100 * time.Millisecond):
+			if s.f.r.ctx.Err() != nil {
+				s.stop(0)
+			}
+		}
+	}
+}
+
+func (s *fakeShard) work() {
+	for i, p := range s.plan.Phases {
+		var begin *stampedev1.StartPhase
+		s.until(func() bool {
+			begin = s.f.phaseOf(s.ref.RunID, int32(i))
+			return begin != nil
+		})
+		s.mu.Lock()
+		s.phase = i
+		s.mu.Unlock()
+		switch {
+		case begin == nil: // stopped before it began
+		case p.Kind == schedule.Open:
+			s.open(p, begin)
+		default:
+			s.closed(p, begin)
+		}
+		if begin != nil {
+			s.update(stampedev1.ShardState_SHARD_STATE_PHASE_DISPATCHED, i)
+		}
+		s.flying.Wait()
+		if begin != nil {
+			s.update(stampedev1.ShardState_SHARD_STATE_PHASE_DRAINED, i)
+		}
+	}
+	s.update(stampedev1.ShardState_SHARD_STATE_DONE, 0)
+}
+
+func (f *fake) phaseOf(runID string, i int32) *stampedev1.StartPhase {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.begun[runID][i]
+}
+
+func (s *fakeShard) open(p *schedule.Phase, begin *stampedev1.StartPhase) {
+	anchor := begin.GetAnchorTime().AsTime()
+	for k, offset := range p.Arrivals(s.ref.Shard, max(s.start.GetFromOffsetNanos()-p.Nominal, 0)) {
+		due := anchor.Add(time.Duration(begin.GetBaseNanos() + offset))
+		if !s.until(func() bool { return s.permit > p.Nominal+offset && !time.Now().Before(due.Add(-100*time.Millisecond)) }) {
+			return
+		}
+		time.Sleep(time.Until(due))
+		nominal := p.Nominal + offset
+		s.request(p.Index, begin.GetFirstSession()+k, begin.GetBaseNanos()+offset, &nominal, anchor)
+	}
+}
+
+// closed keeps a shard's slots busy, all in step.
+func (s *fakeShard) closed(p *schedule.Phase, begin *stampedev1.StartPhase) {
+	anchor := begin.GetAnchorTime().AsTime()
+	time.Sleep(time.Until(anchor.Add(time.Duration(begin.GetBaseNanos()))))
+	end := anchor.Add(time.Duration(begin.GetBaseNanos() + p.Duration))
+	slots := schedule.SlotsOf(p.Slots, s.ref.Shard)
+	if len(slots) == 0 {
+		return
+	}
+	for round := s.next[p.Index] / int64(p.Slots) * int64(p.Slots); ; round += int64(p.Slots) {
+		if p.Duration > 0 && !time.Now().Before(end) || p.Sessions != schedule.Unbounded && round >= p.Sessions {
+			return
+		}
+		for _, slot := range slots {
+			k := round + int64(slot)
+			if k < s.next[p.Index] || p.Sessions != schedule.Unbounded && k >= p.Sessions {
+				continue
+			}
+			if !s.until(func() bool { return k < s.permits[int32(p.Index)] }) {
+				return
+			}
+			s.mu.Lock()
+			s.next[p.Index] = k + 1
+			s.mu.Unlock()
+			s.request(p.Index, begin.GetFirstSession()+k, int64(time.Since(anchor)), nil, anchor)
+		}
+		time.Sleep(s.f.latency)
+		s.flying.Wait()
+		s.f.heartbeat()
+	}
+}
+
+func (s *fakeShard) request(phase int, session, intended int64, nominal *int64, anchor time.Time) {
+	index, latency := s.corpus.EntriesBefore(session), s.f.latency
+	sent := int64(time.Since(anchor))
+	s.f.mu.Lock()
+	s.f.served[index]++
+	s.f.mu.Unlock()
+	s.mu.Lock()
+	s.sent++
+	s.inFlight++
+	s.mu.Unlock()
+	s.flying.Go(func() {
+		time.Sleep(latency)
+		first, end, tokens := sent+int64(latency)/2, sent+int64(latency), int32(2)
+		s.mu.Lock()
+		s.inFlight--
+		s.mu.Unlock()
+		s.ship(&stampedev1.Sample{
+			Index: index, Session: session, Phase: int32(phase), Attempt: 1, Outcome: stampedev1.Outcome_OUTCOME_SUCCEEDED,
+			ScheduleOffsetNanos: nominal, IntendedNanos: &intended, SentNanos: &sent, HeadersNanos: &first,
+			FirstTokenNanos: &first, FirstOutputNanos: &first, LastTokenNanos: &end, EndNanos: &end,
+			ChunkGapNanos: []int64{first - sent, end - first}, TokenSource: "chunks", OutputTokenCount: &tokens, HttpStatus: 200,
+		})
+	})
+}
+
+func (s *fakeShard) ship(samples ...*stampedev1.Sample) {
+	s.mu.Lock()
+	s.sequence++
+	b := &stampedev1.SampleBatch{Ref: s.ref.Proto(), BatchSequence: s.sequence, Samples: samples}
+	s.outbox = append(s.outbox, b)
+	m := &stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_SampleBatch{SampleBatch: b}}
+	s.f.send(m)
+	if s.f.resend {
+		s.f.send(m)
+	}
+	s.mu.Unlock()
+}
+
+func (s *fakeShard) acked(sequence int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbox = slices.DeleteFunc(s.outbox, func(b *stampedev1.SampleBatch) bool { return b.GetBatchSequence() <= sequence })
+}
+
+// resend repeats what was not acknowledged, and then what was said.
+func (s *fakeShard) resend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.outbox {
+		s.f.send(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_SampleBatch{SampleBatch: b}})
+	}
+	for _, u := range s.said {
+		s.tell(u)
+	}
+}

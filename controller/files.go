@@ -1,0 +1,191 @@
+package controller
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// files knows where things lie in the data folder:
+//
+//	corpora/HASH, corpora/HASH.name           uploaded data and the file's name
+//	runs/TEST/segment_RUN                     samples
+//	runs/TEST/report_RUN.json, report_TEST.json and so on: RUN's, and the latest's
+type files struct{ data, datasets string }
+
+func (f files) prepare() error {
+	for _, dir := range []string{f.corpora(), f.runs()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("data folder: %w", err)
+		}
+	}
+	return nil
+}
+
+func (f files) corpora() string { return filepath.Join(f.data, "corpora") }
+func (f files) runs() string    { return filepath.Join(f.data, "runs") }
+
+func (f files) test(testID string) string { return filepath.Join(f.runs(), testID) }
+
+func (f files) segment(testID, runID string) string {
+	return filepath.Join(f.test(testID), "segment_"+runID)
+}
+
+// artefact names a file such as report_ID.json.
+func (f files) artefact(testID, kind, id, ending string) string {
+	return filepath.Join(f.test(testID), kind+"_"+id+ending)
+}
+
+var hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// corpus returns the path of uploaded data.
+func (f files) corpus(hash string) (string, error) {
+	if !hashPattern.MatchString(hash) {
+		return "", fmt.Errorf("corpus_hash: must be 64 hexadecimal digits, got %.80q: %w", hash, errInvalid)
+	}
+	return filepath.Join(f.corpora(), hash), nil
+}
+
+// readCorpus returns uploaded data and the name of its file.
+func (f files) readCorpus(hash string) (name string, data []byte, err error) {
+	path, err := f.corpus(hash)
+	if err != nil {
+		return "", nil, err
+	}
+	if data, err = os.ReadFile(path); err != nil {
+		return "", nil, fmt.Errorf("data with hash %s: %w", hash, err)
+	}
+	n, err := os.ReadFile(path + ".name")
+	if err != nil {
+		return "", nil, fmt.Errorf("name of the data with hash %s: %w", hash, err)
+	}
+	return string(n), data, nil
+}
+
+// keepCorpus stores data under its hash, so that agents can fetch it.
+func (f files) keepCorpus(name string, r io.Reader, limit int64) (hash string, size int64, err error) {
+	tmp, err := os.CreateTemp(f.corpora(), ".upload-*")
+	if err != nil {
+		return "", 0, fmt.Errorf("keep data: %w", err)
+	}
+	defer os.Remove(tmp.Name())
+	sum := sha256.New()
+	size, err = io.Copy(io.MultiWriter(tmp, sum), io.LimitReader(r, limit+1))
+	if err == nil && size > limit {
+		err = fmt.Errorf("a file may have %d bytes: %w", limit, errTooLarge)
+	}
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return "", 0, fmt.Errorf("keep data %.80q: %w", name, err)
+	}
+	hash = hex.EncodeToString(sum.Sum(nil))
+	path := filepath.Join(f.corpora(), hash)
+	if err := errors.Join(writeFile(path+".name", []byte(name)), os.Rename(tmp.Name(), path)); err != nil {
+		return "", 0, fmt.Errorf("keep data %.80q: %w", name, err)
+	}
+	return hash, size, nil
+}
+
+// dataset opens a file under the dataset folder. Links that lead out of it, and
+// everything but plain files, are refused.
+func (f files) dataset(path string) (*os.File, error) {
+	if f.datasets == "" {
+		return nil, errors.New("this controller has no dataset folder")
+	}
+	rel := path
+	if filepath.IsAbs(path) {
+		r, err := filepath.Rel(f.datasets, path)
+		if err != nil {
+			return nil, errors.New("it lies outside of the controller's dataset folder")
+		}
+		rel = r
+	}
+	root, err := os.OpenRoot(f.datasets)
+	if err != nil {
+		return nil, errors.New("the controller's dataset folder can't be opened")
+	}
+	defer root.Close()
+	file, err := root.Open(filepath.Clean(rel))
+	if err != nil {
+		return nil, datasetProblem(err)
+	}
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		_ = file.Close()
+		return nil, errors.New("it is not a plain file")
+	}
+	return file, nil
+}
+
+// datasetProblem says what is wrong without showing the folder's place.
+func datasetProblem(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("there is no such file in the controller's dataset folder")
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return errors.New("the controller may not read it")
+	}
+	return errors.New("it does not lie in the controller's dataset folder")
+}
+
+// remove deletes a test's folder and returns the names that were in it.
+func (f files) remove(testID string) ([]string, error) {
+	entries, err := os.ReadDir(f.test(testID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("delete the files of %s: %w", testID, err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	if err := os.RemoveAll(f.test(testID)); err != nil {
+		return nil, fmt.Errorf("delete the files of %s: %w", testID, err)
+	}
+	return names, nil
+}
+
+// writeFile replaces a file whole: readers see the old one or the new one.
+func writeFile(path string, data []byte) error {
+	return writeStream(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+func writeStream(path string, write func(io.Writer) error) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".write-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	defer os.Remove(tmp.Name())
+	if err := errors.Join(write(tmp), tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+// linkFile makes a second name for a file that is not changed any more.
+func linkFile(from, to string) error {
+	tmp := to + ".link"
+	_ = os.Remove(tmp)
+	if err := os.Link(from, tmp); err != nil {
+		return fmt.Errorf("link %s: %w", filepath.Base(to), err)
+	}
+	if err := os.Rename(tmp, to); err != nil {
+		return fmt.Errorf("link %s: %w", filepath.Base(to), err)
+	}
+	return nil
+}

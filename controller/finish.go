@@ -1,0 +1,268 @@
+package controller
+
+import (
+	"errors"
+	"time"
+
+	"github.com/stampede-bench/stampede/controller/journal"
+	"github.com/stampede-bench/stampede/controller/store"
+	"github.com/stampede-bench/stampede/internal/wire"
+	"github.com/stampede-bench/stampede/ledger"
+	"github.com/stampede-bench/stampede/measure"
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/schedule"
+)
+
+// finish closes the books and writes the report. err is what ended the run
+// before its load did, or nil.
+func (r *run) finish(err error) {
+	ended := time.Now()
+	for _, m := range r.working() {
+		r.tell(m, stopShard(r.id, 0, orText(errText(err), "the run has ended")))
+	}
+	if r.anchor.IsZero() {
+		r.finishUnstarted(err, ended)
+		return
+	}
+	if err != nil {
+		r.loseAll()
+	}
+	r.settleRest(err != nil || r.halt.on)
+	r.ledger.Seal()
+	r.windows(ended)
+	r.recordFinals()
+	if cerr := r.segment.close(); cerr != nil && r.segment.problem == nil {
+		r.journalFailed(cerr)
+	}
+	r.segment.synced = 1<<63 - 1
+	r.acknowledgeAll()
+	r.conclude(err, ended)
+}
+
+// finishUnstarted ends a run that never sent load: it has no report.
+func (r *run) finishUnstarted(err error, ended time.Time) {
+	state, reason := stampedev1.State_STATE_FAILED, errText(err)
+	if errors.Is(err, errCancelled) {
+		state = stampedev1.State_STATE_CANCELLED
+	}
+	r.log.Info("run ended before it sent load", "state", state, "reason", reason)
+	r.update(func(row *store.Run) {
+		row.State, row.Reason, row.Hint, row.EndTime = state, reason, hintOf(err), ended
+	})
+}
+
+// loseAll ends all attempts when the run breaks off: what they may have sent and
+// not reported is lost.
+func (r *run) loseAll() {
+	r.halt.on = true
+	for _, s := range r.shards {
+		if !s.lost() && !s.done() {
+			r.loseShard(s)
+		}
+	}
+}
+
+// settleRest gives an outcome to every entry that has none. What a stopped run
+// did not send is unsent; where agents are gone for good it is lost.
+func (r *run) settleRest(stopped bool) {
+	status := measure.Lost
+	if stopped {
+		status = measure.Unsent
+	}
+	for i, p := range r.phases {
+		if !p.released {
+			r.planUnreleased(i)
+		}
+		n := r.settle(p, status, func(k int64) bool { return !p.drawn() || r.begun(p, k) })
+		if n > 0 && !stopped && len(r.gone()) == 0 {
+			r.counts.unfinished += n
+		}
+	}
+}
+
+// planUnreleased plans what the schedule holds beyond the stop.
+func (r *run) planUnreleased(i int) {
+	p := r.phases[i]
+	if p.Kind == schedule.Closed {
+		return // nothing was drawn
+	}
+	if i > 0 {
+		before := r.phases[i-1]
+		r.planSessions(before, r.begunIn(before))
+		p.firstSession = before.firstSession + r.begunIn(before)
+	}
+	p.firstIndex = r.corpus.EntriesBefore(p.firstSession)
+	r.planWhole(p)
+}
+
+// begun reports whether a session of a phase that time ends was drawn.
+func (r *run) begun(p *phase, k int64) bool {
+	for _, s := range r.shards {
+		if !p.owns(s.ref.Shard, k) || k < s.fromSessions[p.Index] {
+			continue
+		}
+		next := s.next[p.Index]
+		if !s.dispatched[p.Index] {
+			next = r.permits.granted(s.ref).next[p.Index]
+		}
+		if k < next {
+			return true
+		}
+	}
+	return false
+}
+
+// account is a phase's account. What a closed loop that time ends had planned
+// ahead and never drew is none of it.
+func (r *run) account(p *phase) ledger.Accounting {
+	a := r.ledger.Phase(int32(p.Index))
+	if p.drawn() {
+		a.Planned -= a.Open
+		a.Open = 0
+	}
+	return a
+}
+
+// gone are the members that are lost, or were when the run ended.
+func (r *run) gone() []*member {
+	var gone []*member
+	for _, m := range r.members {
+		if m.lost {
+			gone = append(gone, m)
+		}
+	}
+	return gone
+}
+
+// windows tells the set where each phase was dispatched.
+func (r *run) windows(ended time.Time) {
+	for _, p := range r.phases {
+		if p.released {
+			base, end := r.window(p, ended)
+			r.set.Window(int32(p.Index), base, end)
+		}
+	}
+}
+
+// window is a phase's stretch of dispatch, in nanoseconds since the anchor.
+func (r *run) window(p *phase, ended time.Time) (base, end int64) {
+	if !p.released {
+		return 0, 0
+	}
+	switch {
+	case p.Duration > 0:
+		end = p.base + p.Duration
+	case p.lastSent > p.base:
+		end = p.lastSent
+	case p.dispatchEnd > 0:
+		end = p.dispatchEnd
+	default:
+		end = r.sinceAnchor(ended)
+	}
+	if stopped := r.sinceAnchor(r.halt.at); r.halt.on && !r.halt.at.IsZero() {
+		end = min(end, stopped)
+	}
+	return p.base, max(end, p.base)
+}
+
+// recordFinals journals what only the end brings: clocks, and rows for entries
+// that are lost. It counts those by agent, too.
+func (r *run) recordFinals() {
+	for _, m := range r.members {
+		r.recordClock(m)
+	}
+	for _, p := range r.phases {
+		if r.ledger.Phase(int32(p.Index)).Lost > 0 {
+			r.recordLost(p)
+		}
+	}
+}
+
+func (r *run) recordClock(m *member) {
+	if r.segment.problem != nil {
+		return
+	}
+	err := r.segment.AppendJSON(journal.KindClock, journal.ClockRecord{AgentID: m.id, CorrectionNanos: r.correction(m)})
+	if err != nil {
+		r.journalFailed(err)
+	}
+}
+
+// correction brings a member's offsets, which it anchored by the clock offset it
+// was told at the start, to the controller's clock as it is known at the end.
+func (r *run) correction(m *member) int64 {
+	best, _, _, ok := r.c.registry.clockOf(m.id)
+	if !ok {
+		return 0
+	}
+	return m.told - best
+}
+
+// finalBatch is how many lost entries share a record.
+const finalBatch = 1000
+
+// outcomeLost is what such a record's samples say. No agent sends it.
+const outcomeLost = stampedev1.Outcome(measure.Lost)
+
+// recordLost journals the lost entries of a phase by the attempt that had them.
+func (r *run) recordLost(p *phase) {
+	batches := map[wire.Ref]*stampedev1.SampleBatch{}
+	session := r.sessions(p)
+	from, to := r.ledger.Range(int32(p.Index))
+	for index := from; index < to; index++ {
+		if r.ledger.Status(index) != measure.Lost {
+			continue
+		}
+		k := session(index)
+		owner := r.owner(p, k)
+		owner.member.lostRequests++
+		ref := owner.ref
+		b := batches[ref]
+		if b == nil {
+			b = &stampedev1.SampleBatch{Ref: ref.Proto()}
+			batches[ref] = b
+		}
+		b.Samples = append(b.Samples, r.lostSample(p, k, index))
+		if len(b.Samples) == finalBatch {
+			r.appendFinal(b)
+		}
+	}
+	for _, b := range batches {
+		r.appendFinal(b)
+	}
+}
+
+func (r *run) appendFinal(b *stampedev1.SampleBatch) {
+	if len(b.Samples) == 0 || r.segment.problem != nil {
+		return
+	}
+	if _, err := r.segment.appendProto(journal.KindFinal, b); err != nil {
+		r.journalFailed(err)
+	}
+	b.Samples = b.Samples[:0]
+}
+
+// owner is the last attempt that was responsible for a session.
+func (r *run) owner(p *phase, k int64) *shard {
+	for i := len(r.shards) - 1; i > 0; i-- {
+		s := r.shards[i]
+		if p.owns(s.ref.Shard, k) && k >= s.fromIn(p) {
+			return s
+		}
+	}
+	return r.shards[0]
+}
+
+func (r *run) lostSample(p *phase, k, index int64) *stampedev1.Sample {
+	session := p.firstSession + k
+	m := &stampedev1.Sample{
+		Index: index, Session: session, Turn: int32(index - r.corpus.EntriesBefore(session)),
+		Phase: int32(p.Index), Attempt: 1, Outcome: outcomeLost,
+	}
+	if p.Kind == schedule.Open && m.Turn == 0 {
+		offset := p.Offset(k)
+		intended, nominal := p.base+offset, p.Nominal+offset
+		m.IntendedNanos, m.ScheduleOffsetNanos = &intended, &nominal
+	}
+	return m
+}

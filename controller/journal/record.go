@@ -1,0 +1,65 @@
+package journal
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Kind tells what a record holds. Values are part of the format.
+type Kind uint8
+
+const (
+	// KindRun is a RunRecord: the first record of a segment.
+	KindRun Kind = 1
+	// KindShard is a ShardRecord: it stands before the shard's first batch.
+	KindShard Kind = 2
+	// KindBatch is a marshalled stampede.v1.SampleBatch that holds only samples
+	// whose entries had no outcome before: each entry is in a segment once.
+	KindBatch Kind = 3
+	// KindFinal is a marshalled stampede.v1.SampleBatch with entries that were
+	// settled without a sample, at the end of the run.
+	KindFinal Kind = 4
+	// KindClock is a ClockRecord.
+	KindClock Kind = 5
+)
+
+// RunRecord says what a segment is about.
+type RunRecord struct {
+	RunID           string `json:"run_id"`
+	AnchorUnixNanos int64  `json:"anchor_unix_nanos"`
+	FirstStagePhase int32  `json:"first_stage_phase"`
+}
+
+// ShardRecord says which agent works on an attempt at a shard.
+type ShardRecord struct {
+	Offset  int64  `json:"offset"`
+	Stride  int64  `json:"stride"`
+	Attempt int32  `json:"attempt"`
+	AgentID string `json:"agent_id"`
+	Agent   string `json:"agent"` // name
+}
+
+// ClockRecord says what brings an agent's offsets to the controller's clock. A
+// later one for the same agent replaces it.
+type ClockRecord struct {
+	AgentID         string `json:"agent_id"`
+	CorrectionNanos int64  `json:"correction_nanos"`
+}
+
+// AppendJSON appends a small record as JSON.
+func (s *Segment) AppendJSON(k Kind, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("journal record of kind %d: %w", k, err)
+	}
+	_, err = s.Append(k, b)
+	return err
+}
+
+// Decode reads a small record that AppendJSON wrote.
+func (r Record) Decode(v any) error {
+	if err := json.Unmarshal(r.Payload, v); err != nil {
+		return fmt.Errorf("journal record of kind %d at byte %d: %w", r.Kind, r.Offset, err)
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+)
+
+// probePatience bounds a probe beside wait_ready: models may be listed, one small
+// request sent, tokens calibrated.
+const probePatience = 2 * time.Minute
+
+// probing is a probe under way.
+type probing struct {
+	by     *member
+	result *stampedev1.ProbeResult
+}
+
+// probe has one agent ask the endpoint what the run needs to know.
+func (r *run) probe() error {
+	if !r.wantsProbe() {
+		return nil
+	}
+	r.setState(stampedev1.State_STATE_PENDING, "asking the endpoint")
+	patience := probePatience + r.eff.WaitReady.D()
+	if t := r.eff.Limits.RequestTimeout.D(); t > 0 {
+		patience = min(patience, t+r.eff.WaitReady.D()+30*time.Second)
+	}
+	r.probing = &probing{by: r.members[0]}
+	r.tell(r.probing.by, probe(r.id, r.wireSpec()))
+	err := r.pump(time.Now().Add(patience), func() bool { return r.probing.result != nil })
+	if errors.Is(err, errTimeout) {
+		return withHint(fmt.Errorf("agent %s got no answer from the endpoint within %v", r.probing.by.name, patience),
+			"is the address right as seen from the agent's host? --no-preflight starts without asking")
+	}
+	if err != nil {
+		return err
+	}
+	return r.learn(r.probing.result)
+}
+
+func (r *run) wantsProbe() bool {
+	asked := r.eff.Preflight == nil || *r.eff.Preflight
+	return asked || r.eff.Endpoint.Model == "" || r.eff.WaitReady > 0 || r.eff.Dataset.Calibrate
+}
+
+// learn takes over what the probe found; this is the effective spec's last part.
+func (r *run) learn(m *stampedev1.ProbeResult) error {
+	if m.GetErrorKind() != "" {
+		err := fmt.Errorf("preflight: %s", clip(orText(m.GetErrorMessage(), m.GetErrorKind()), maxReason))
+		return withHint(err, clip(m.GetHint(), maxReason))
+	}
+	if r.eff.Endpoint.Model == "" {
+		if m.GetModel() == "" {
+			return withHint(errors.New("endpoint.model: the endpoint lists no model"), "name the model")
+		}
+		r.eff.Endpoint.Model = m.GetModel()
+		r.facts.notices = append(r.facts.notices, fmt.Sprintf("model: %s, the first that the endpoint lists", clip(m.GetModel(), maxReason)))
+	}
+	if t := m.GetTokensPerWord(); t > 0 {
+		r.eff.Dataset.TokensPerWord = &t
+	}
+	r.facts.serverVersion, r.facts.engine = clip(m.GetServerVersion(), maxReason), clip(m.GetEngine(), maxReason)
+	r.facts.models = m.GetModels()
+	for i, notice := range m.GetNotices() {
+		if i == maxNotices {
+			break
+		}
+		r.facts.notices = append(r.facts.notices, clip(notice, maxReason))
+	}
+	return nil
+}
+
+// onProbeResult takes the answer of the agent that was asked; others' are ignored.
+func (r *run) onProbeResult(s *session, m *stampedev1.ProbeResult) {
+	if r.probing == nil || r.probing.by.id != s.peer.id || r.probing.result != nil {
+		r.counts.strange++
+		return
+	}
+	r.probing.result = m
+}
+
+const (
+	maxReason  = 1000 // bytes of an agent's text in a reason
+	maxNotices = 20   // of an agent
+)
+
+func orText(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

@@ -1,0 +1,214 @@
+package controller
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stampede-bench/stampede/controller/journal"
+	"github.com/stampede-bench/stampede/internal/wire"
+	"github.com/stampede-bench/stampede/measure"
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/report"
+)
+
+// rows are some samples of one agent out of a run's segment.
+type rows struct {
+	run        journal.RunRecord
+	agent      string
+	correction int64
+	samples    []*stampedev1.Sample
+}
+
+// segmentIndex is what a segment says beside its samples. Clocks come last in the
+// file, so it is read through once for them.
+type segmentIndex struct {
+	run    journal.RunRecord
+	shards map[wire.Ref]journal.ShardRecord
+	clocks map[string]int64 // by agent id
+}
+
+// readRows hands a segment's samples to yield, batch by batch, in the order they
+// came. Entries that were never sent have none.
+func readRows(path string, yield func(rows) error) error {
+	index := segmentIndex{shards: map[wire.Ref]journal.ShardRecord{}, clocks: map[string]int64{}}
+	if err := eachRecord(path, index.add); err != nil {
+		return err
+	}
+	return eachRecord(path, func(rec journal.Record) error {
+		if rec.Kind != journal.KindBatch && rec.Kind != journal.KindFinal {
+			return nil
+		}
+		var b stampedev1.SampleBatch
+		if err := proto.Unmarshal(rec.Payload, &b); err != nil {
+			return fmt.Errorf("batch at byte %d: %w", rec.Offset, err)
+		}
+		return index.rows(&b, yield)
+	})
+}
+
+func eachRecord(path string, visit func(journal.Record) error) error {
+	r, err := journal.NewReader(path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = visit(rec)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (x *segmentIndex) add(rec journal.Record) error {
+	switch rec.Kind {
+	case journal.KindRun:
+		return rec.Decode(&x.run)
+	case journal.KindShard:
+		var s journal.ShardRecord
+		if err := rec.Decode(&s); err != nil {
+			return err
+		}
+		ref := wire.Ref{Attempt: s.Attempt}
+		ref.Shard.Offset, ref.Shard.Stride = s.Offset, s.Stride
+		x.shards[ref] = s
+	case journal.KindClock:
+		var c journal.ClockRecord
+		if err := rec.Decode(&c); err != nil {
+			return err
+		}
+		x.clocks[c.AgentID] = c.CorrectionNanos
+	}
+	return nil
+}
+
+func (x *segmentIndex) rows(b *stampedev1.SampleBatch, yield func(rows) error) error {
+	ref, err := wire.RefFromProto(b.GetRef())
+	if err != nil {
+		return err
+	}
+	ref.RunID = ""
+	shard := x.shards[ref]
+	sent := b.GetSamples()[:0]
+	for _, s := range b.GetSamples() {
+		if s.GetOutcome() != stampedev1.Outcome_OUTCOME_UNSENT {
+			sent = append(sent, s)
+		}
+	}
+	if len(sent) == 0 {
+		return nil
+	}
+	return yield(rows{run: x.run, agent: shard.Agent, correction: x.clocks[shard.AgentID], samples: sent})
+}
+
+// maxRowsBytes is about how much one answer of StreamSamples carries.
+const maxRowsBytes = 1 << 20
+
+// StreamSamples implements the rpc.
+func (t testService) StreamSamples(req *stampedev1.StreamSamplesRequest, stream grpc.ServerStreamingServer[stampedev1.StreamSamplesResponse]) error {
+	run, err := t.c.endedRun(req.GetTestId())
+	if err == nil && run.StartTime.IsZero() {
+		err = fmt.Errorf("run %s sent no load: %w", run.ID, errState)
+	}
+	if err != nil {
+		return rpcError(err)
+	}
+	return rpcError(readRows(t.c.files.segment(run.TestID, run.ID), func(r rows) error {
+		for len(r.samples) > 0 {
+			n := fill(r.samples, maxRowsBytes)
+			err := stream.Send(&stampedev1.StreamSamplesResponse{
+				AnchorTime: timestamp(time.Unix(0, r.run.AnchorUnixNanos)), Agent: r.agent,
+				CorrectionNanos: r.correction, FirstStagePhase: r.run.FirstStagePhase, Samples: r.samples[:n],
+			})
+			if err != nil {
+				return err
+			}
+			r.samples = r.samples[n:]
+		}
+		return nil
+	}))
+}
+
+// fill is how many samples go into about so many bytes, at least one.
+func fill(samples []*stampedev1.Sample, limit int) int {
+	size := 0
+	for i, s := range samples {
+		if size += proto.Size(s); size > limit && i > 0 {
+			return i
+		}
+	}
+	return len(samples)
+}
+
+// write keeps the artefacts of a run, and the same under the test's id, for it is
+// the latest. What can't be written is logged: the report is in the store.
+func (r *run) write(rep *report.Report, raw []byte, hash string) {
+	for _, id := range []string{r.id, r.testID} {
+		r.keep(r.artefact("report", id, ".json"), func(w io.Writer) error { return writeAll(w, raw) })
+		if hash != "" {
+			r.keep(r.artefact("workload_hash", id, ".txt"), func(w io.Writer) error { return writeAll(w, []byte(hash+"\n")) })
+		}
+	}
+	if r.segment.problem == nil {
+		r.keep(r.artefact("requests", r.id, ".jsonl"), func(w io.Writer) error { return r.writeRows(rep, w) })
+		r.link(r.artefact("requests", r.id, ".jsonl"), r.artefact("requests", r.testID, ".jsonl"))
+	}
+}
+
+func (r *run) artefact(kind, id, ending string) string {
+	return r.c.files.artefact(r.testID, kind, id, ending)
+}
+
+func writeAll(w io.Writer, b []byte) error {
+	_, err := w.Write(b)
+	return err
+}
+
+func (r *run) keep(path string, write func(io.Writer) error) {
+	if err := writeStream(path, write); err != nil {
+		r.log.Error("artefact is not written", "err", err)
+	}
+}
+
+// writeRows writes requests_ID.jsonl from the segment.
+func (r *run) writeRows(rep *report.Report, w io.Writer) error {
+	buffered := bufio.NewWriterSize(w, 1<<20)
+	var line []byte
+	err := readRows(r.c.files.segment(r.testID, r.id), func(batch rows) error {
+		ctx := rep.RowContext(batch.agent, time.Unix(0, batch.run.AnchorUnixNanos), batch.correction)
+		ctx.FirstStagePhase = batch.run.FirstStagePhase
+		var s measure.Sample
+		for _, p := range batch.samples {
+			if err := wire.SampleFromProto(p, &s); err != nil {
+				return err
+			}
+			if p.GetOutcome() == outcomeLost {
+				s.Status = measure.Lost
+			}
+			line = report.EncodeRow(line[:0], &ctx, &s)
+			if _, err := buffered.Write(line); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, buffered.Flush())
+}
+
+func (r *run) link(from, to string) {
+	if err := linkFile(from, to); err != nil {
+		r.log.Error("artefact is not written", "err", err)
+	}
+}

@@ -1,0 +1,279 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/stampede-bench/stampede/controller/store"
+	"github.com/stampede-bench/stampede/internal/wire"
+	"github.com/stampede-bench/stampede/ledger"
+	"github.com/stampede-bench/stampede/measure"
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/schedule"
+	"github.com/stampede-bench/stampede/workload"
+	"github.com/stampede-bench/stampede/workload/dataset"
+)
+
+const (
+	startLead      = 300 * time.Millisecond // from the decision to start to offset 0
+	phaseLead      = 100 * time.Millisecond // the same for a phase that follows
+	takeoverMargin = 2 * time.Second        // a takeover begins no sooner than this
+	stopMargin     = 5 * time.Second        // beyond the drain timeout, for the last messages
+	progressPeriod = 250 * time.Millisecond
+)
+
+// run is one execution of a test. All fields are owned by its goroutine, but for
+// the first group, which is set once, and the mailbox and the permits, which lock
+// themselves.
+type run struct {
+	c       *Controller
+	id      string
+	testID  string
+	spec    *workload.Spec // as registered
+	log     *slog.Logger
+	mail    *mailbox
+	permits *permits
+	over    bool // the report is written; what comes now is late
+
+	state   stampedev1.State
+	shown   *stampedev1.Progress // as last published
+	probing *probing
+	eff     *workload.Spec
+	plan    *schedule.Plan
+	corpus  dataset.Corpus
+	data    corpusData
+	facts   facts
+
+	members []*member
+	shards  []*shard // every attempt, in order of dealing
+	phases  []*phase
+	anchor  time.Time
+	begin   time.Time // when the run's goroutine began
+
+	ledger  *ledger.Ledger
+	set     *measure.Set
+	scratch measure.Sample // of the fold
+	segment *segment
+	counts  counts
+	halt    halt
+	grace   time.Time // when the run stops waiting for lost agents; zero while others work
+	failure error     // what ended it before its load did
+}
+
+// corpusData names the data that agents fetch; empty for synthetic data.
+type corpusData struct{ hash, fileName string }
+
+// facts are what the probe and preparing found out.
+type facts struct {
+	serverVersion, engine string
+	models                []string
+	notices               []string
+}
+
+// counts are what the run notes of itself.
+type counts struct {
+	strange     int64 // messages and samples that fit nothing
+	detailShed  int64
+	unfinished  int64 // entries an agent left without outcome though it was done
+	overdue     int64 // entries whose time had passed when they were taken over
+	redealt     int   // shards
+	sampleCount int64
+}
+
+// member is an agent in this run.
+type member struct {
+	id, name string
+	lost     bool
+	lostAt   time.Time
+	away     time.Duration // how long it was lost before it came back
+	// dismissed came back when others had its work; left gave its shards back.
+	dismissed, left bool
+	told            int64 // clock offset it anchored the run by
+	audit           *stampedev1.SelfAudit
+	row             *store.Agent // as it was when the run chose it
+	lostRequests    int64        // counted at the end
+}
+
+// shard is one attempt at a part of the load.
+type shard struct {
+	ref          wire.Ref
+	member       *member
+	state        store.ShardState
+	from         int64   // nominal offset, open loop
+	fromSessions []int64 // per phase, closed loop
+	dispatched   []bool  // per phase
+	drained      []bool
+	next         []int64 // per phase, once dispatched
+	taken        bool    // what it left was dealt to others
+
+	folded    int64 // batch_sequence
+	acked     int64
+	foldedEnd int64 // in the segment
+	last      int64 // last batch_sequence, once it said that it is done
+	saidDone  bool
+	closed    bool // done, and all of its batches folded
+	clean     bool // given back by an agent that leaves
+}
+
+// phase is one phase's state in time.
+type phase struct {
+	*schedule.Phase
+	released     bool
+	base         int64 // nanoseconds since the anchor
+	firstSession int64
+	firstIndex   int64
+	planned      int64 // sessions planned so far, from the phase's begin
+	lastSent     int64 // latest sent of a sample
+	dispatchEnd  int64 // when all shards had dispatched it; 0 before
+}
+
+func newRun(c *Controller, row *store.Run, spec *workload.Spec) *run {
+	eff, notices := spec.WithDefaults()
+	return &run{
+		segment: &segment{},
+		c:       c, id: row.ID, testID: row.TestID, spec: spec, eff: eff,
+		log: c.log.With("run", row.ID), mail: newMailbox(),
+		permits: newPermits(c.cfg.Lease+c.cfg.Heartbeat, int64(eff.Limits.MaxRunTime.D())),
+		state:   stampedev1.State_STATE_PENDING, begin: time.Now(), facts: facts{notices: notices},
+	}
+}
+
+// post gives an event to the run's goroutine; false when the run takes no more.
+func (r *run) post(event func()) bool { return r.mail.post(event) }
+
+// live is the run's life.
+func (r *run) live() {
+	err := r.execute()
+	r.finish(err)
+	r.over = true
+	for _, event := range r.mail.close() {
+		event()
+	}
+	for _, m := range r.members {
+		r.c.registry.send(m.id, forgetRun(r.id))
+		r.c.registry.uncount(m.id, r)
+	}
+}
+
+// What ends a run before its load does.
+var (
+	errCancelled = errors.New("cancelled")
+	errTimeout   = errors.New("timed out")
+)
+
+func (r *run) execute() error {
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	if err := r.start(); err != nil {
+		return err
+	}
+	return r.pump(time.Time{}, r.loadOver)
+}
+
+// pump handles events until done says so, the run fails, or a deadline that is
+// not zero passes.
+func (r *run) pump(deadline time.Time, done func() bool) error {
+	tick := time.NewTicker(progressPeriod)
+	defer tick.Stop()
+	alarm := time.NewTimer(time.Hour)
+	defer alarm.Stop()
+	var events []func()
+	for {
+		events = r.mail.take(events)
+		for _, event := range events {
+			event()
+		}
+		now := time.Now()
+		r.onTime(now)
+		if r.failure != nil {
+			return r.failure
+		}
+		if done() {
+			return nil
+		}
+		if !deadline.IsZero() && !now.Before(deadline) {
+			return errTimeout
+		}
+		alarm.Reset(untilFirst(now, deadline, r.halt.deadline, r.grace, r.maxRunEnd()))
+		select {
+		case <-r.mail.wake:
+		case <-alarm.C:
+		case <-tick.C:
+			r.publish()
+		case <-r.c.stopping:
+			return fmt.Errorf("the controller is ending: %w", errCancelled)
+		}
+	}
+}
+
+// untilFirst is the time until the first of some moments; zero ones don't count.
+func untilFirst(now time.Time, moments ...time.Time) time.Duration {
+	wait := time.Hour
+	for _, m := range moments {
+		if !m.IsZero() {
+			wait = min(wait, m.Sub(now))
+		}
+	}
+	return max(wait, 0)
+}
+
+// setState shows a state and its reason to everybody. A store that refuses is a
+// fault of this program; the run goes on.
+func (r *run) setState(s stampedev1.State, reason string) {
+	r.state = s
+	r.update(func(row *store.Run) { row.State, row.Reason = s, reason })
+}
+
+func (r *run) update(edit func(*store.Run)) {
+	if err := r.c.store.UpdateRun(r.id, edit); err != nil {
+		r.log.Error("run is not shown", "err", err)
+	}
+}
+
+// sinceAnchor is now on the run's time line.
+func (r *run) sinceAnchor(now time.Time) int64 { return int64(now.Sub(r.anchor)) }
+
+// maxRunEnd is when max_run_time passes; zero when there is none, or when the
+// run is being stopped already.
+func (r *run) maxRunEnd() time.Time {
+	if r.anchor.IsZero() || r.permits.limit == 0 || r.halt.on {
+		return time.Time{}
+	}
+	return r.anchor.Add(time.Duration(r.permits.limit))
+}
+
+func (r *run) member(agentID string) *member {
+	for _, m := range r.members {
+		if m.id == agentID {
+			return m
+		}
+	}
+	return nil
+}
+
+func (r *run) shard(ref wire.Ref, agentID string) *shard {
+	for _, s := range r.shards {
+		if s.ref == ref && s.member.id == agentID {
+			return s
+		}
+	}
+	return nil
+}
+
+func (s *shard) lost() bool { return s.state == store.ShardLost }
+func (s *shard) done() bool { return s.state == store.ShardDone }
+
+// putShard shows a shard's state.
+func (r *run) putShard(s *shard, state store.ShardState) {
+	s.state = state
+	err := r.c.store.PutShard(store.Shard{
+		RunID: r.id, AgentID: s.member.id, Offset: s.ref.Shard.Offset, Stride: s.ref.Shard.Stride,
+		Attempt: s.ref.Attempt, State: state,
+	})
+	if err != nil {
+		r.log.Error("shard is not shown", "shard", s.ref.String(), "err", err)
+	}
+}

@@ -1,0 +1,245 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stampede-bench/stampede/controller/store"
+	"github.com/stampede-bench/stampede/internal/wire"
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/workload"
+)
+
+// testService implements stampedev1.TestServiceServer.
+type testService struct {
+	stampedev1.UnimplementedTestServiceServer
+	c *Controller
+}
+
+const (
+	maxRequestID    = 128 // bytes
+	defaultPageSize = 100
+	maxPageSize     = 1000
+)
+
+var testIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// RegisterTest implements the rpc.
+func (t testService) RegisterTest(_ context.Context, req *stampedev1.RegisterTestRequest) (*stampedev1.RegisterTestResponse, error) {
+	row, err := t.c.register(req)
+	if err != nil {
+		return nil, rpcError(err)
+	}
+	return &stampedev1.RegisterTestResponse{TestId: row.ID, Notices: row.Notices}, nil
+}
+
+func (c *Controller) register(req *stampedev1.RegisterTestRequest) (*store.Test, error) {
+	if err := checkRequestID(req.GetRequestId()); err != nil {
+		return nil, err
+	}
+	id := req.GetTestId()
+	if id == "" {
+		id = uuid.NewString()
+	} else if !testIDPattern.MatchString(id) {
+		return nil, fmt.Errorf("test_id: must be 1 to 64 letters, digits, _ or -, got %.80q: %w", id, errInvalid)
+	}
+	spec, notices, err := c.admit(req.GetSpec())
+	if err != nil {
+		return nil, err
+	}
+	row, inserted, err := c.store.InsertTest(store.Test{
+		ID: id, RequestID: req.GetRequestId(), Spec: spec, Notices: notices, CreateTime: time.Now(),
+	})
+	if err == nil && inserted {
+		c.log.Info("test registered", "test", row.ID, "name", spec.Name)
+	}
+	return row, err
+}
+
+func checkRequestID(id string) error {
+	if len(id) > maxRequestID || !printable(id) {
+		return fmt.Errorf("request_id: must be at most %d printable bytes, got %.80q: %w", maxRequestID, id, errInvalid)
+	}
+	return nil
+}
+
+// admit checks a spec and what it wants of this process. It answers with all
+// violations at once.
+func (c *Controller) admit(m *stampedev1.Spec) (*workload.Spec, []string, error) {
+	spec, notices, err := wire.SpecFromProto(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	violations := append(violationsOf(spec.Validate()), violationsOf(spec.NotYet())...)
+	eff, assumed := spec.WithDefaults()
+	violations = append(violations, c.foreign(spec, eff)...)
+	if len(violations) > 0 {
+		return nil, nil, violations
+	}
+	return spec, append(notices, assumed...), nil
+}
+
+func violationsOf(err error) workload.Errors {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case workload.Errors:
+		return e
+	default:
+		return workload.Errors{{Message: err.Error()}}
+	}
+}
+
+// foreign finds what belongs to the calling process and was not resolved there.
+func (c *Controller) foreign(spec, eff *workload.Spec) workload.Errors {
+	var v workload.Errors
+	if e := spec.Endpoint; e.APIKey.Empty() && e.APIKeyEnv != "" && !slices.Contains(c.cfg.AllowEnv, e.APIKeyEnv) {
+		v = append(v, workload.FieldError{
+			Path:    "endpoint.api_key_env",
+			Message: fmt.Sprintf("this controller does not read %s: it reads only the variables it was started with --allow-env for", e.APIKeyEnv),
+			Hint:    "the stampede command and the SDK resolve it in the calling process; other callers set endpoint.api_key",
+		})
+	}
+	d := eff.Dataset
+	switch {
+	case d.CorpusHash != "":
+		if _, _, err := c.files.readCorpus(d.CorpusHash); err != nil {
+			v = append(v, workload.FieldError{
+				Path: "dataset.corpus_hash", Message: fmt.Sprintf("this controller holds no data with hash %.80q", d.CorpusHash), Hint: "upload it with UploadDataset first",
+			})
+		}
+	case d.Path != "":
+		if f, err := c.files.dataset(d.Path); err != nil {
+			v = append(v, workload.FieldError{
+				Path: "dataset.path", Message: fmt.Sprintf("the controller can't take %.200q: %v", d.Path, err),
+				Hint: "the stampede command and the SDK upload files of the calling process; other callers use UploadDataset and set dataset.corpus_hash",
+			})
+		} else {
+			_ = f.Close()
+		}
+	}
+	return v
+}
+
+// StartTest implements the rpc.
+func (t testService) StartTest(_ context.Context, req *stampedev1.StartTestRequest) (*stampedev1.StartTestResponse, error) {
+	run, err := t.c.start(req)
+	if err != nil {
+		return nil, rpcError(err)
+	}
+	return &stampedev1.StartTestResponse{RunId: run.ID}, nil
+}
+
+func (c *Controller) start(req *stampedev1.StartTestRequest) (*store.Run, error) {
+	if err := checkRequestID(req.GetRequestId()); err != nil {
+		return nil, err
+	}
+	test, _, err := c.lookup(nil, req.GetTestId())
+	if err != nil {
+		return nil, err
+	}
+	row, begun, err := c.store.BeginRun(test.ID, req.GetRequestId(), time.Now(), func(latest *store.Run) error {
+		if latest != nil && !latest.Ended() {
+			return withHint(fmt.Errorf("test %s is already running as %s: %w", test.ID, latest.ID, errState), "watch it, or cancel it first")
+		}
+		return nil
+	})
+	if err != nil || !begun {
+		return row, err
+	}
+	if err := c.begin(newRun(c, row, test.Spec)); err != nil {
+		uerr := c.store.UpdateRun(row.ID, func(r *store.Run) {
+			r.State, r.Reason, r.EndTime = stampedev1.State_STATE_FAILED, err.Error(), time.Now()
+		})
+		if uerr != nil {
+			c.log.Error("run is not shown", "run", row.ID, "err", uerr)
+		}
+		return nil, err
+	}
+	c.log.Info("run begun", "run", row.ID)
+	return row, nil
+}
+
+// CancelTest implements the rpc.
+func (t testService) CancelTest(_ context.Context, req *stampedev1.CancelTestRequest) (*stampedev1.CancelTestResponse, error) {
+	_, row, err := t.c.lookup(nil, req.GetTestId())
+	if err == nil && row == nil {
+		err = fmt.Errorf("test %s is not running: %w", req.GetTestId(), errState)
+	}
+	if err != nil {
+		return nil, rpcError(err)
+	}
+	if r := t.c.run(row.ID); r != nil {
+		r.post(func() { r.cancel(req.GetImmediate()) })
+	}
+	test, row, err := t.c.lookup(nil, row.ID)
+	if err != nil {
+		return nil, rpcError(err)
+	}
+	return &stampedev1.CancelTestResponse{Test: testProto(test, row)}, nil
+}
+
+// GetTest implements the rpc.
+func (t testService) GetTest(_ context.Context, req *stampedev1.GetTestRequest) (*stampedev1.GetTestResponse, error) {
+	test, row, err := t.c.lookup(nil, req.GetTestId())
+	if err != nil {
+		return nil, rpcError(err)
+	}
+	return &stampedev1.GetTestResponse{Test: testProto(test, row)}, nil
+}
+
+// ListTests implements the rpc.
+func (t testService) ListTests(_ context.Context, req *stampedev1.ListTestsRequest) (*stampedev1.ListTestsResponse, error) {
+	size := int(req.GetPageSize())
+	if size < 0 || size > maxPageSize {
+		return nil, rpcError(fmt.Errorf("page_size: must be 0 to %d, got %d: %w", maxPageSize, size, errInvalid))
+	}
+	if size == 0 {
+		size = defaultPageSize
+	}
+	page, next, err := t.c.store.Tests(size, req.GetPageToken())
+	if err != nil {
+		return nil, rpcError(err)
+	}
+	resp := &stampedev1.ListTestsResponse{NextPageToken: next}
+	for _, row := range page {
+		if test, run := t.c.store.TestAndRun(nil, row.ID); test != nil {
+			resp.Tests = append(resp.Tests, testProto(test, run))
+		}
+	}
+	return resp, nil
+}
+
+// DeleteTest implements the rpc.
+func (t testService) DeleteTest(_ context.Context, req *stampedev1.DeleteTestRequest) (*stampedev1.DeleteTestResponse, error) {
+	test, _, err := t.c.lookup(nil, req.GetTestId())
+	if err != nil {
+		return nil, rpcError(err)
+	}
+	_, err = t.c.store.DeleteTest(test.ID, func(runs []*store.Run) error {
+		for _, r := range runs {
+			if !r.Ended() || t.c.run(r.ID) != nil {
+				return withHint(fmt.Errorf("test %s is running as %s: %w", test.ID, r.ID, errState), "cancel it first")
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, rpcError(err)
+	}
+	deleted, err := t.c.files.remove(test.ID)
+	if err != nil {
+		return nil, rpcError(err)
+	}
+	return &stampedev1.DeleteTestResponse{DeletedFiles: deleted}, nil
+}
+
+// ListAgents implements the rpc.
+func (t testService) ListAgents(context.Context, *stampedev1.ListAgentsRequest) (*stampedev1.ListAgentsResponse, error) {
+	return &stampedev1.ListAgentsResponse{Agents: t.c.registry.list()}, nil
+}

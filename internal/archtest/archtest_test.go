@@ -1,0 +1,154 @@
+// Package archtest holds the direction of imports: data flows one way, and no
+// arrow runs back up.
+package archtest
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/stampede-bench/stampede"
+
+// allowed lists what each package of ours may import of ours; internal/secret
+// and internal/clock, which import nothing, are free to all.
+var allowed = map[string][]string{
+	".":                  {"agent", "client", "controller", "proto/stampede/v1", "report", "simulate", "target", "workload", "internal/..."},
+	"workload":           {},
+	"workload/dataset":   {"workload"},
+	"schedule":           {"workload", "workload/dataset"},
+	"measure":            {},
+	"ledger":             {"measure"},
+	"target":             {"measure", "workload", "workload/dataset"},
+	"agent":              {"measure", "proto/stampede/v1", "schedule", "target", "workload", "workload/dataset", "internal/wire"},
+	"report":             {"ledger", "measure", "schedule", "workload"},
+	"controller":         {"controller/...", "ledger", "measure", "proto/stampede/v1", "report", "schedule", "workload", "workload/dataset", "internal/wire"},
+	"controller/store":   {"proto/stampede/v1", "workload"},
+	"controller/journal": {"proto/stampede/v1"},
+	"controller/gateway": {"controller/store", "proto/stampede/v1", "report", "workload", "internal/wire"},
+	"client":             {"measure", "proto/stampede/v1", "report", "workload", "internal/wire"},
+	"simulate":           {},
+	"bench":              {"report", "simulate"},
+	"internal/wire":      {"measure", "proto/stampede/v1", "schedule", "workload"},
+	"internal/secret":    {},
+	"internal/clock":     {},
+	"proto/stampede/v1":  {},
+	"cmd/stampede":       {".", "agent", "client", "controller", "report", "schedule", "simulate", "target", "workload", "workload/dataset", "internal/..."},
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	root := filepath.Join("..", "..")
+	for pkg, imports := range packages(t, root) {
+		rules, known := allowed[pkg]
+		if !known {
+			t.Errorf("package %s has no line in allowed: say what it may import", pkg)
+			continue
+		}
+		for _, imp := range imports {
+			if imp == "internal/secret" || imp == "internal/clock" || permits(rules, imp) {
+				continue
+			}
+			t.Errorf("package %s imports %s, which is not in its line of allowed (%s)", pkg, imp, strings.Join(rules, ", "))
+		}
+	}
+}
+
+func TestOnlyTheStoreImportsMemdb(t *testing.T) {
+	root := filepath.Join("..", "..")
+	fset := token.NewFileSet()
+	walkGo(t, root, func(pkg, path string) {
+		f, err := parser.ParseFile(fset, path, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imp := range f.Imports {
+			if strings.Contains(imp.Path.Value, "go-memdb") && pkg != "controller/store" {
+				t.Errorf("%s imports go-memdb; only controller/store may", path)
+			}
+		}
+	})
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	root := filepath.Join("..", "..")
+	documented := map[string]bool{}
+	fset := token.NewFileSet()
+	walkGo(t, root, func(pkg, path string) {
+		f, err := parser.ParseFile(fset, path, nil, parser.PackageClauseOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documented[pkg] = documented[pkg] || f.Doc != nil || pkg == "proto/stampede/v1"
+	})
+	for pkg, ok := range documented {
+		if !ok {
+			t.Errorf("package %s has no package comment", pkg)
+		}
+	}
+}
+
+func permits(rules []string, imp string) bool {
+	return slices.ContainsFunc(rules, func(rule string) bool {
+		if tree, ok := strings.CutSuffix(rule, "/..."); ok {
+			return strings.HasPrefix(imp, tree+"/")
+		}
+		return rule == imp
+	})
+}
+
+// packages returns for each package of the module what non-test files import of
+// the module, both relative to it.
+func packages(t *testing.T, root string) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	fset := token.NewFileSet()
+	walkGo(t, root, func(pkg, path string) {
+		f, err := parser.ParseFile(fset, path, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, seen := found[pkg]; !seen {
+			found[pkg] = nil
+		}
+		for _, imp := range f.Imports {
+			name := strings.Trim(imp.Path.Value, `"`)
+			if name == module {
+				found[pkg] = append(found[pkg], ".")
+			} else if rel, ok := strings.CutPrefix(name, module+"/"); ok {
+				found[pkg] = append(found[pkg], rel)
+			}
+		}
+	})
+	return found
+}
+
+func walkGo(t *testing.T, root string, visit func(pkg, path string)) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(root, path)
+		if d.IsDir() {
+			if rel != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || rel == "tools") {
+				return filepath.SkipDir
+			}
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil && rel != "." {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			visit(filepath.ToSlash(filepath.Dir(rel)), path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

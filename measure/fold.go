@@ -1,0 +1,93 @@
+package measure
+
+// foldFigures records the figures of a request that succeeded.
+func (s *Set) foldFigures(p *phase, info *PhaseInfo, x *Sample) {
+	record := func(i int, v int64, ok bool) {
+		if ok {
+			p.hist(i).Record(v, 1)
+		}
+	}
+	v, ok := x.E2E()
+	record(iE2E, v, ok)
+	v, ok = x.NTPOT()
+	record(iNTPOT, v, ok)
+	if !info.Closed {
+		v, ok = between(x.Intended, x.LastToken)
+		record(iE2EFromSchedule, v, ok)
+	}
+	if s.cfg.Streaming {
+		s.foldStream(p, info, x)
+	}
+	s.foldStamps(p, x)
+	foldCounts(p, x)
+}
+
+// foldStream records what only a stream has.
+func (s *Set) foldStream(p *phase, info *PhaseInfo, x *Sample) {
+	record := func(i int, v int64, ok bool) {
+		if ok {
+			p.hist(i).Record(v, 1)
+		}
+	}
+	v, ok := x.TTFT()
+	record(iTTFT, v, ok)
+	v, ok = x.TTFO()
+	record(iTTFO, v, ok)
+	v, ok = x.TTST()
+	record(iTTST, v, ok)
+	v, ok = x.TPOT()
+	record(iTPOT, v, ok)
+	v, ok = x.TokensPerSecond()
+	record(iTokensPerSecond, v, ok)
+	if !info.Closed {
+		v, ok = between(x.Intended, x.FirstToken)
+		record(iTTFTFromSchedule, v, ok)
+	}
+	if len(x.ChunkOffsets) < 2 {
+		return
+	}
+	icl, itl := p.hist(iICL), p.hist(iITL)
+	for i := 1; i < len(x.ChunkOffsets); i++ {
+		gap := x.ChunkOffsets[i] - x.ChunkOffsets[i-1]
+		m := int64(x.chunkTokens(i))
+		icl.Record(gap, 1)
+		itl.Record(gap/max(m, 1), m)
+	}
+}
+
+// foldStamps records how precisely the request was timed. stamp_uncertainty is
+// pooled over token chunks: each that shared its read counts with the widest
+// interval of its request, any other with 0, so it can be recomputed from rows.
+func (s *Set) foldStamps(p *phase, x *Sample) {
+	p.answered++
+	p.hist(iReadDelay).Record(max(x.ReadDelayMax, 0), 1)
+	if !x.KernelStamped {
+		return
+	}
+	p.kernelStamped++
+	shared := min(int64(x.CoalescedChunks), int64(len(x.ChunkOffsets)))
+	h := p.hist(iStampUncertainty)
+	h.Record(max(x.StampUncertainty, 0), shared)
+	h.Record(0, int64(len(x.ChunkOffsets))-shared)
+}
+
+func foldCounts(p *phase, x *Sample) {
+	if x.InputTokens >= 0 {
+		p.hist(iInputTokens).Record(int64(x.InputTokens), 1)
+	}
+	if x.OutputTokens >= 0 {
+		p.hist(iOutputTokens).Record(int64(x.OutputTokens), 1)
+	}
+	if x.OutputTokensAsked > 0 {
+		p.hist(iOutputAsked).Record(int64(x.OutputTokensAsked), 1)
+	}
+	if x.ReasoningTokens >= 0 {
+		p.hist(iReasoningTokens).Record(int64(x.ReasoningTokens), 1)
+	}
+	if x.CachedTokens >= 0 {
+		p.hist(iCachedTokens).Record(int64(x.CachedTokens), 1)
+		if x.InputTokens > 0 {
+			p.hist(iCacheHitRate).Record(int64(x.CachedTokens)*1_000_000/int64(x.InputTokens), 1)
+		}
+	}
+}

@@ -1,0 +1,267 @@
+package measure
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Config says what a Set measures against.
+type Config struct {
+	// Phases in the run's order.
+	Phases []PhaseInfo
+	// SLO holds the objectives of one request.
+	SLO SLO
+	// TimeTolerance in nanoseconds: sent later than that is late.
+	TimeTolerance int64
+	// Streaming says whether replies are streamed: without, there is no ttft.
+	Streaming bool
+}
+
+// PhaseInfo describes the warmup or a stage.
+type PhaseInfo struct {
+	Name   string
+	Warmup bool
+	Closed bool // closed loop: nothing is measured from the schedule
+	Judged bool // its lateness is judged
+}
+
+// Set holds what was measured of one run: histograms and sums per phase, the time
+// line, errors and agents. Each outcome is folded once. One goroutine owns it.
+type Set struct {
+	cfg      Config
+	phases   []*phase
+	timeline timeline
+	series   series
+	errors   errorGroups
+	agents   map[string]*agent
+	warmup   int64 // warmup requests that ended
+}
+
+// phase is what is kept of the warmup or a stage.
+type phase struct {
+	hists [figureCount]*Histogram
+
+	begin, end              int64 // dispatch window; end 0 while it is not known
+	firstSent, lastSent     int64
+	lastToken               int64 // of succeeded requests
+	lastEnd                 int64
+	sent, sentAfter         int64 // after the window's end
+	succeeded               int64
+	inputTokens             int64
+	outputTokens            int64
+	failedTokens            int64 // streamed by requests that did not succeed
+	busyNanos               float64
+	good, onTime            int64
+	metTTFT, metTPOT, metE2 int64
+	askedGot, asked         int64 // output tokens of requests that asked for a length
+	kernelStamped, answered int64
+}
+
+// NewSet returns an empty set.
+func NewSet(cfg Config) *Set {
+	s := &Set{cfg: cfg, timeline: newTimeline(), series: newSeries(), agents: map[string]*agent{}}
+	for range cfg.Phases {
+		s.phases = append(s.phases, newPhase())
+	}
+	return s
+}
+
+func newPhase() *phase {
+	return &phase{firstSent: Absent, lastSent: Absent, lastToken: Absent, lastEnd: Absent}
+}
+
+// Window tells the dispatch window of a phase, in nanoseconds since the anchor.
+// end is 0 while it is not known.
+func (s *Set) Window(index int32, begin, end int64) {
+	if p := s.phase(index); p != nil {
+		p.begin, p.end = begin, end
+	}
+}
+
+func (s *Set) phase(index int32) *phase {
+	if index < 0 || int(index) >= len(s.phases) {
+		return nil
+	}
+	return s.phases[index]
+}
+
+// Fold takes one outcome of a request that the named agent observed. Warmup is
+// counted and is in no figure.
+func (s *Set) Fold(agentName string, x *Sample) {
+	p := s.phase(x.Phase)
+	switch {
+	case p == nil || x.Status == StatusNone || x.Status == Unsent || x.Status == Lost:
+		return
+	case s.cfg.Phases[x.Phase].Warmup:
+		s.warmup++
+		return
+	}
+	info := &s.cfg.Phases[x.Phase]
+	s.agent(agentName).fold(x)
+	s.foldSent(p, x)
+	if x.Status != Succeeded {
+		s.foldFailed(p, x)
+		return
+	}
+	s.foldTokens(p, x)
+	s.foldFigures(p, info, x)
+	s.judge(p, x)
+}
+
+// foldSent takes what every request has that was sent.
+func (s *Set) foldSent(p *phase, x *Sample) {
+	if x.Sent == Absent {
+		return
+	}
+	p.sent++
+	if p.end > 0 && x.Sent > p.end {
+		p.sentAfter++
+	}
+	p.firstSent = earlier(p.firstSent, x.Sent)
+	p.lastSent = max(p.lastSent, x.Sent)
+	s.series.at(x.Sent).sent++
+	if v, ok := x.Lateness(); ok {
+		p.hist(iLateness).Record(v, 1)
+	}
+	if x.ConnectNanos > 0 {
+		p.hist(iConnect).Record(x.ConnectNanos, 1)
+	}
+	if x.End != Absent {
+		p.lastEnd = max(p.lastEnd, x.End)
+		p.busyNanos += float64(x.End - x.Sent)
+		s.timeline.edge(x.Sent).flight++
+		s.timeline.edge(x.End).flight--
+	}
+}
+
+func (s *Set) foldFailed(p *phase, x *Sample) {
+	p.failedTokens += streamed(x)
+	if x.Status != Failed && x.Status != TimedOut {
+		return
+	}
+	s.errors.add(x)
+	if x.End != Absent {
+		s.series.at(x.End).failed++
+	}
+}
+
+func (s *Set) foldTokens(p *phase, x *Sample) {
+	p.succeeded++
+	p.inputTokens += int64(max(x.InputTokens, 0))
+	p.outputTokens += int64(max(x.OutputTokens, 0))
+	if x.OutputTokensAsked > 0 && x.OutputTokens >= 0 {
+		p.asked += int64(x.OutputTokensAsked)
+		p.askedGot += int64(x.OutputTokens)
+	}
+	p.lastToken = max(p.lastToken, x.LastToken)
+	for i, offset := range x.ChunkOffsets {
+		n := x.chunkTokens(i)
+		s.timeline.at(x.Sent + offset).tokens += n
+		s.series.at(x.Sent + offset).tokens += int64(n)
+	}
+	if x.End != Absent {
+		b := s.timeline.at(x.End)
+		b.ended++
+		b.inputTokens += max(x.InputTokens, 0)
+		s.series.at(x.End).done++
+	}
+	if v, ok := x.TTFT(); ok && s.cfg.Streaming {
+		s.series.at(x.FirstToken).ttft.add(v, 1)
+	}
+}
+
+func (s *Set) judge(p *phase, x *Sample) {
+	if v, ok := x.Lateness(); ok && v <= s.cfg.TimeTolerance {
+		p.onTime++
+	}
+	ttft, tpot, e2e, all := s.cfg.SLO.Met(x, s.cfg.Streaming)
+	p.metTTFT += one(ttft)
+	p.metTPOT += one(tpot)
+	p.metE2 += one(e2e)
+	p.good += one(all)
+}
+
+func one(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func earlier(a, b int64) int64 {
+	if a == Absent || b != Absent && b < a {
+		return b
+	}
+	return a
+}
+
+func (p *phase) hist(i int) *Histogram {
+	if p.hists[i] == nil {
+		p.hists[i] = newHistogram(figures[i].scale, fullDigits)
+	}
+	return p.hists[i]
+}
+
+// Merge adds o, which must have been made with the same config, and returns how
+// many values could not be taken.
+func (s *Set) Merge(o *Set) (dropped int64, err error) {
+	if !slices.Equal(s.cfg.Phases, o.cfg.Phases) || s.cfg.SLO != o.cfg.SLO || s.cfg.TimeTolerance != o.cfg.TimeTolerance || s.cfg.Streaming != o.cfg.Streaming {
+		return 0, fmt.Errorf("merge sets: they measure against different configs")
+	}
+	for i, p := range s.phases {
+		n, err := p.merge(o.phases[i])
+		if dropped += n; err != nil {
+			return dropped, err
+		}
+	}
+	s.timeline.merge(&o.timeline)
+	s.series.merge(&o.series)
+	s.errors.merge(&o.errors)
+	for name, a := range o.agents {
+		n, err := s.agent(name).merge(a)
+		if dropped += n; err != nil {
+			return dropped, err
+		}
+	}
+	s.warmup += o.warmup
+	return dropped, nil
+}
+
+func (p *phase) merge(o *phase) (dropped int64, err error) {
+	for i, h := range o.hists {
+		if h == nil {
+			continue
+		}
+		n, err := p.hist(i).Merge(h)
+		if dropped += n; err != nil {
+			return dropped, err
+		}
+	}
+	if o.begin != 0 || o.end != 0 {
+		p.begin, p.end = o.begin, o.end
+	}
+	p.add(o)
+	return dropped, nil
+}
+
+// add adds o's sums, leaving histograms and window alone.
+func (p *phase) add(o *phase) {
+	p.firstSent = earlier(p.firstSent, o.firstSent)
+	p.lastSent, p.lastToken, p.lastEnd = max(p.lastSent, o.lastSent), max(p.lastToken, o.lastToken), max(p.lastEnd, o.lastEnd)
+	p.sent += o.sent
+	p.sentAfter += o.sentAfter
+	p.succeeded += o.succeeded
+	p.inputTokens += o.inputTokens
+	p.outputTokens += o.outputTokens
+	p.failedTokens += o.failedTokens
+	p.busyNanos += o.busyNanos
+	p.good += o.good
+	p.onTime += o.onTime
+	p.metTTFT += o.metTTFT
+	p.metTPOT += o.metTPOT
+	p.metE2 += o.metE2
+	p.asked += o.asked
+	p.askedGot += o.askedGot
+	p.kernelStamped += o.kernelStamped
+	p.answered += o.answered
+}

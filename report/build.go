@@ -1,0 +1,229 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/stampede-bench/stampede/ledger"
+	"github.com/stampede-bench/stampede/measure"
+)
+
+// Build makes the report of a run that has ended. The error says which part of
+// the input is missing or does not fit the rest.
+func Build(in Input) (*Report, error) {
+	if err := in.check(); err != nil {
+		return nil, fmt.Errorf("build report of run %q: %w", in.RunID, err)
+	}
+	r := &Report{
+		ID: in.RunID, TestID: in.TestID, Name: in.Spec.Name, Labels: maps.Clone(in.Spec.Labels),
+		Model: in.Spec.Endpoint.Model, State: in.State, Reason: in.Reason,
+		Accounting: accounting(&in), Metrics: metrics(in.Set, measure.Measured),
+		Series: series(in.Set.Series()), Errors: in.Set.Errors(), Agents: agentReports(&in), Server: in.Server,
+		Definitions: definitionMap(), Spec: in.Spec,
+		StartedAt: in.Anchor.UTC(), EndedAt: in.Ended.UTC(), StampedeVersion: in.Version,
+	}
+	if in.WorkloadHash != "" {
+		r.WorkloadHash = &in.WorkloadHash
+	}
+	if r.Labels == nil {
+		r.Labels = map[string]string{}
+	}
+	r.measured(&in)
+	r.Generator = generator(&in, r.Metrics)
+	r.seedKeys(in.Set.Judged(measure.Measured))
+	r.Verdict = Judge(figures(&in, r))
+	r.Verdict.Notices = append(r.Verdict.Notices, in.Notices...)
+	return r, nil
+}
+
+func (in *Input) check() error {
+	stages := 0
+	for i, p := range in.Phases {
+		if p.Warmup && i > 0 {
+			return fmt.Errorf("phase %d is a warmup; only the first may be one", i)
+		}
+		if !p.Warmup {
+			stages++
+		}
+	}
+	switch {
+	case in.RunID == "":
+		return errors.New("the run's id is empty")
+	case in.Spec == nil:
+		return errors.New("there is no spec")
+	case in.Set == nil:
+		return errors.New("there is no set of measurements")
+	case stages != len(in.Spec.Load.Stages):
+		return fmt.Errorf("%d phases are stages, the spec has %d", stages, len(in.Spec.Load.Stages))
+	}
+	return nil
+}
+
+// accounting adds up the phases, warmup apart.
+func accounting(in *Input) Accounting {
+	a := Accounting{LateSamples: in.LateSamples}
+	for _, p := range in.Phases {
+		if p.Warmup {
+			a.Warmup = a.Warmup.Add(p.Accounting)
+		} else {
+			a.Accounting = a.Accounting.Add(p.Accounting)
+		}
+	}
+	return a
+}
+
+// metrics are all distributions over a scope; those without values are null.
+func metrics(set *measure.Set, scope measure.Scope) Metrics {
+	m := Metrics{}
+	for _, f := range measure.Figures() {
+		m[f] = distribution(set, scope, f)
+	}
+	return m
+}
+
+func distribution(set *measure.Set, scope measure.Scope, f measure.Figure) *measure.Distribution {
+	if d := set.Distribution(scope, f); d != nil && d.Count > 0 {
+		return d
+	}
+	return nil
+}
+
+// measured fills in what is known of the stages and of all together.
+func (r *Report) measured(in *Input) {
+	limits := objectives(in.Spec.SLO)
+	r.Stages = make([]Stage, 0, len(in.Spec.Load.Stages))
+	for i := range in.Phases {
+		p := &in.Phases[i]
+		if p.Warmup {
+			continue
+		}
+		scope := measure.Scope(i)
+		s := Stage{
+			Name: p.Name, Load: in.Spec.Load.Stages[len(r.Stages)],
+			Begin: time.Duration(p.Begin).Seconds(), End: time.Duration(p.End).Seconds(),
+			Accounting: p.Accounting, FailRate: failRate(p.Accounting), Metrics: metrics(in.Set, scope),
+			Throughput: in.Set.Throughput(scope),
+		}
+		s.Description = Describe(&s.Load)
+		s.Duration = s.Throughput.Duration
+		if !p.Closed && (s.Load.Rate == nil || !s.Load.Rate.Inf()) {
+			s.Throughput.OfferedRate = share(float64(p.Accounting.Planned), p.seconds())
+		}
+		s.SLO = slo(limits, in.Set.Judged(scope), p.Accounting, s.Duration)
+		r.Stages = append(r.Stages, s)
+	}
+	r.Throughput = in.Set.Throughput(measure.Measured)
+	r.Throughput.OfferedRate = offered(r.Stages)
+	r.Duration = r.Throughput.Duration
+	r.SLO = slo(limits, in.Set.Judged(measure.Measured), r.Accounting.Accounting, r.Duration)
+}
+
+// seconds is how long a phase was dispatched.
+func (p *Phase) seconds() float64 { return time.Duration(p.End - p.Begin).Seconds() }
+
+// offered is the rate over all stages, when each of them offers one.
+func offered(stages []Stage) *float64 {
+	planned, window := 0.0, 0.0
+	for i := range stages {
+		s := &stages[i]
+		if s.Throughput.OfferedRate == nil {
+			return nil
+		}
+		planned += float64(s.Accounting.Planned)
+		window += s.End - s.Begin
+	}
+	return share(planned, window)
+}
+
+// slo judges what met the objectives against all that was due.
+func slo(limits measure.SLO, j measure.Judged, a ledger.Accounting, duration *float64) SLO {
+	s := SLO{PerObjective: map[string]ObjectiveShare{}}
+	if !limits.Any() {
+		return s
+	}
+	due := float64(a.Planned - a.Unsent - a.Cancelled)
+	s.Attainment = share(float64(j.Good), due)
+	if duration != nil {
+		s.GoodputRPS = share(float64(j.Good), *duration)
+	}
+	for _, o := range []struct {
+		name  string
+		limit int64
+		met   int64
+	}{{"ttft", limits.TTFT, j.TTFT}, {"tpot", limits.TPOT, j.TPOT}, {"e2e", limits.E2E, j.E2E}} {
+		if o.limit > 0 {
+			s.PerObjective[o.name] = ObjectiveShare{
+				Limit: time.Duration(o.limit).Seconds(), Met: o.met, Attainment: share(float64(o.met), due),
+			}
+		}
+	}
+	return s
+}
+
+// failRate is the share of requests with an answer that failed.
+func failRate(a ledger.Accounting) *float64 {
+	failed := a.Failed + a.TimedOut
+	return share(float64(failed), float64(a.Succeeded+failed))
+}
+
+// share is a / b, or null when there is no b.
+func share(a, b float64) *float64 {
+	if b <= 0 {
+		return nil
+	}
+	v := a / b
+	return &v
+}
+
+// seedKeys repeats figures under the names that older readers know.
+func (r *Report) seedKeys(j measure.Judged) {
+	r.RequestNum, r.TotalRequestNum = r.Accounting.Planned, r.Accounting.Planned
+	r.FailRate = failRate(r.Accounting.Accounting)
+	r.TotalFailRate = r.FailRate
+	r.TTFT, r.TPOT, r.Latency = seedOf(r.Metrics[measure.TTFT]), seedOf(r.Metrics[measure.TPOT]), seedOf(r.Metrics[measure.E2E])
+	r.PeakOutput, r.RPS, r.TotalDurationSec = r.Throughput.PeakOutputThroughput, r.Throughput.RequestThroughput, r.Duration
+	r.SLOShare = r.SLO.Attainment
+	if !objectives(r.Spec.SLO).Any() {
+		r.SLOShare = share(float64(j.OnTime), float64(r.Accounting.Planned))
+	}
+}
+
+func seedOf(d *measure.Distribution) *Seed {
+	if d == nil {
+		return nil
+	}
+	return &Seed{Min: d.Min, Max: d.Max, Avg: d.Mean, Std: d.Std, P95: d.P95}
+}
+
+func series(points []measure.Second) Series {
+	n := len(points)
+	s := Series{
+		Interval: 1, T: make([]float64, n), Sent: make([]int64, n), Done: make([]int64, n), Failed: make([]int64, n),
+		InFlight: make([]int64, n), OutputTokens: make([]int64, n), TTFTP50: make([]*float64, n), TTFTP99: make([]*float64, n),
+	}
+	if n > 1 {
+		s.Interval = points[1].T - points[0].T
+	}
+	for i := range points {
+		p := &points[i]
+		s.T[i], s.Sent[i], s.Done[i], s.Failed[i] = p.T, p.Sent, p.Done, p.Failed
+		s.InFlight[i], s.OutputTokens[i], s.TTFTP50[i], s.TTFTP99[i] = p.InFlight, p.OutputTokens, p.TTFTP50, p.TTFTP99
+	}
+	return s
+}
+
+func generator(in *Input, m Metrics) Generator {
+	answered, kernel := in.Set.Stamps(measure.Measured)
+	g := Generator{
+		Agents: len(in.Agents), Lateness: m[measure.Lateness], StampUncertainty: m[measure.StampUncertainty],
+		ReadDelay: m[measure.ReadDelay], KernelStamped: share(float64(kernel), float64(answered)),
+		ClockBound: widestBound(in.Agents), Overflow: in.Set.Overflow(), SamplesShed: in.SamplesShed,
+		AuditReport: auditReport(mergeAudits(in.Agents)),
+	}
+	if in.JournalProblem != "" {
+		g.JournalProblem = &in.JournalProblem
+	}
+	return g
+}

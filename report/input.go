@@ -1,0 +1,119 @@
+package report
+
+import (
+	"time"
+
+	"github.com/stampede-bench/stampede/ledger"
+	"github.com/stampede-bench/stampede/measure"
+	"github.com/stampede-bench/stampede/workload"
+)
+
+// Input is all that a report is made of. Build reads it and keeps nothing of it
+// but the spec.
+type Input struct {
+	RunID  string
+	TestID string
+	// State is how the run ended: SUCCEEDED, FAILED or CANCELLED. Reason says why
+	// it did not succeed, or is empty.
+	State  string
+	Reason string
+	// Spec is the effective spec: completed, with the model resolved.
+	Spec *workload.Spec
+	// WorkloadHash in hex; empty when it is not known.
+	WorkloadHash string
+	// Version of the program that writes the report.
+	Version string
+	// Anchor is the run's anchor on the controller's clock; it becomes
+	// started_at, and all windows are relative to it. Ended is when the run's last
+	// outcome was settled.
+	Anchor, Ended time.Time
+
+	// Phases in order, warmup first if there is one; Set and Phases number them
+	// alike.
+	Phases []Phase
+	// Set holds what was measured, every fresh outcome folded once.
+	Set *measure.Set
+	// SamplesShed counts outcomes that could not be kept; LateSamples those that
+	// came after the run was closed, in so far as that is known yet.
+	SamplesShed, LateSamples int64
+
+	// Agents of the run, in any order; Build sorts them by name.
+	Agents []Agent
+	// Server is what the endpoint told about itself.
+	Server Server
+	// JournalProblem says why the journal was not written; empty when it was.
+	JournalProblem string
+	// Notices are remarks from elsewhere: defaults taken, the probe's.
+	Notices []string
+
+	// DatasetSize is the number of distinct sessions in the data, 0 or less when it
+	// has no end; SessionsUsed how many sessions were begun, warmup included.
+	DatasetSize, SessionsUsed int64
+	// CacheAsked says that the spec asks for prefix-cache hits.
+	CacheAsked bool
+	// TokenizerDrift is |usage - tokenizer| / usage over all output tokens; nil
+	// without a tokenizer.
+	TokenizerDrift *float64
+}
+
+// Phase is the warmup or one stage, as it went.
+type Phase struct {
+	Name   string
+	Warmup bool
+	Closed bool // closed loop: no offered rate
+	// Judged: its lateness is (open loop, no concurrency cap, not inf).
+	Judged bool
+	// Begin and End bound its dispatch, in nanoseconds since the anchor. Both 0 for
+	// a phase that never began.
+	Begin, End int64
+	Accounting ledger.Accounting
+}
+
+// Agent is one agent's part in the run.
+type Agent struct {
+	Name     string // as Set.Fold was told it
+	ID       string
+	Host     string
+	Version  string
+	Platform string
+	CPUs     float64
+	// ClockOffset is its clock minus the controller's and ClockBound the bound on
+	// that, in nanoseconds; nil when no round trip was timed.
+	ClockOffset, ClockBound *int64
+	// Audit is what it said of itself at the end; nil when it never did.
+	Audit *Audit
+	// Loss says when and how it was lost; nil when it was not.
+	Loss *Loss
+}
+
+// Audit is a generator's account of its own disturbances.
+type Audit struct {
+	CPUSeconds float64
+	// CPUMax is the highest share of the CPU quota in one heartbeat period, 0 to 1.
+	CPUMax float64
+	// GCPauseMax and SchedulerP99 in nanoseconds.
+	GCPauseMax, SchedulerP99 int64
+	GCCount                  int64
+	DetailShed               int64 // samples without their chunk detail
+	ClockSteps               int64
+	Connections              int64 // opened
+	StaleConnections         int64 // found closed by the server and replaced
+	ColdConnections          int64 // could not be warmed ahead
+	MemoryMax                int64 // bytes
+}
+
+// Loss is an agent that went silent.
+type Loss struct {
+	At time.Time // end of its lease
+	// Requests of it whose outcome is not known.
+	Requests int64
+	// Returned says that it came back and handed over what it had.
+	Returned bool
+}
+
+// Server is what the endpoint told about itself; empty where it did not.
+type Server struct {
+	Engine  string   `json:"engine,omitempty"`
+	Version string   `json:"version,omitempty"`
+	Models  []string `json:"models,omitempty"`
+}

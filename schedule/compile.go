@@ -1,0 +1,194 @@
+package schedule
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/stampede-bench/stampede/workload"
+	"github.com/stampede-bench/stampede/workload/dataset"
+)
+
+// Limits of one phase. They keep a slip of the pen from filling the memory.
+const (
+	maxSessions = 1_000_000_000
+	maxNanos    = 366 * 24 * 3600 * nanosPerSecond
+	maxSlots    = 1_000_000
+	minRate     = 1e-9
+	maxRate     = 1e9
+)
+
+// Compile turns the load section of an effective spec into a plan. It evaluates
+// load functions and draws random arrivals once to count them, which takes about
+// a tenth of a second for a million entries. c is what is sent; it may be nil,
+// since only replay, which is not yet supported, looks at it. The error is of
+// type workload.Errors and names the keys.
+func Compile(spec *workload.Spec, _ dataset.Corpus) (*Plan, error) {
+	b := builder{seed: spec.Seed, plan: &Plan{}}
+	stages := spec.Load.Stages
+	if len(stages) == 0 {
+		b.fail("load.stages", "must have at least one stage")
+	}
+	if w := spec.Load.Warmup; len(stages) > 0 && (w.Duration != 0 || w.Requests != 0) {
+		b.warmup(w, stages[0])
+	}
+	ofWarmup := b.errs
+	b.errs = nil
+	for i := range stages {
+		b.stage(i, &stages[i])
+	}
+	if b.nominal > 100*maxNanos {
+		b.fail("load.stages", "must take less than 100 years in all")
+	}
+	if len(b.errs) == 0 { // else warmup may only repeat what is wrong with the first stage
+		b.errs = ofWarmup
+	}
+	if len(b.errs) > 0 {
+		return nil, b.errs
+	}
+	return b.plan, nil
+}
+
+// builder collects phases and errors.
+type builder struct {
+	seed    int64
+	plan    *Plan
+	nominal int64
+	errs    workload.Errors
+}
+
+func (b *builder) fail(path, format string, args ...any) {
+	b.errs = append(b.errs, workload.FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// add appends a finished phase and puts it on the nominal time line.
+func (b *builder) add(p *Phase) {
+	p.Index = len(b.plan.Phases)
+	p.Nominal = b.nominal
+	p.Predictable = p.Kind == Open && !p.DrainFull
+	b.nominal += p.Duration
+	b.plan.Phases = append(b.plan.Phases, p)
+}
+
+// stage compiles one stage.
+func (b *builder) stage(i int, st *workload.Stage) {
+	path := "load.stages[" + strconv.Itoa(i) + "]"
+	p := &Phase{Stage: i, Name: stageName(st), DrainFull: st.Drain == "full"}
+	b.fill(p, path, st, "gap", int64(i))
+}
+
+// warmup compiles the phase before the first stage, at its initial rate or
+// concurrency.
+func (b *builder) warmup(w workload.Warmup, first workload.Stage) {
+	first.Duration, first.Requests = w.Duration, w.Requests
+	first.EndRate = nil
+	if first.Func != nil || first.Replay != nil {
+		b.fail("load.warmup", "needs a first stage with a rate or a concurrency to take its load from")
+		return
+	}
+	p := &Phase{Stage: -1, Warmup: true, Name: "warmup"}
+	b.fill(p, "load.warmup", &first, "warmup", 0)
+}
+
+// fill completes a phase from a stage's load and adds it, or notes why not.
+func (b *builder) fill(p *Phase, path string, st *workload.Stage, stream string, number int64) {
+	before := len(b.errs)
+	b.bounds(path, st)
+	switch {
+	case len(b.errs) > before:
+	case kinds(st) != 1:
+		b.fail(path, "must have exactly one of rate, concurrency, func and replay")
+	case st.Replay != nil:
+		b.fail(path+".replay", "not yet supported")
+	case st.Concurrency != nil:
+		b.closedLoop(p, path, st)
+	default:
+		b.openLoop(p, path, st, arrivals{seed: b.seed, stream: stream, number: number})
+	}
+	if len(b.errs) == before {
+		b.add(p)
+	}
+}
+
+// bounds checks what every kind of load has.
+func (b *builder) bounds(path string, st *workload.Stage) {
+	if st.Duration < 0 || int64(st.Duration) > maxNanos {
+		b.fail(path+".duration", "must be from 0 to 366 days, got %v", st.Duration.D())
+	}
+	if st.Requests < 0 || st.Requests > maxSessions {
+		b.fail(path+".requests", "must be from 0 to %d, got %d", int64(maxSessions), st.Requests)
+	}
+}
+
+// kinds counts how many kinds of load a stage asks for.
+func kinds(st *workload.Stage) int {
+	n := 0
+	for _, given := range []bool{st.Rate != nil, st.Concurrency != nil, st.Func != nil, st.Replay != nil} {
+		if given {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *builder) closedLoop(p *Phase, path string, st *workload.Stage) {
+	switch {
+	case *st.Concurrency < 1 || *st.Concurrency > maxSlots:
+		b.fail(path+".concurrency", "must be from 1 to %d, got %d", maxSlots, *st.Concurrency)
+	case st.ThinkTime < 0 || int64(st.ThinkTime) > maxNanos:
+		b.fail(path+".think_time", "must be from 0 to 366 days, got %v", st.ThinkTime.D())
+	case st.Duration == 0 && st.Requests == 0:
+		b.fail(path, "needs a duration or requests, or it never ends")
+	}
+	p.Kind = Closed
+	p.Slots = *st.Concurrency
+	p.ThinkTime = int64(st.ThinkTime)
+	p.Duration = int64(st.Duration)
+	p.Sessions = Unbounded
+	if st.Requests > 0 {
+		p.Sessions = st.Requests
+	}
+}
+
+func (b *builder) openLoop(p *Phase, path string, st *workload.Stage, a arrivals) {
+	if st.MaxConcurrency < 0 {
+		b.fail(path+".max_concurrency", "must be at least 0, got %d", st.MaxConcurrency)
+		return
+	}
+	a.path, a.stage = path, st
+	pace, err := a.pace()
+	if err != nil {
+		b.errs = append(b.errs, *err)
+		return
+	}
+	p.Kind = Open
+	p.MaxConcurrency = st.MaxConcurrency
+	p.times, p.Sessions, p.Duration, p.Rate = pace.times, pace.sessions, pace.duration, pace.rate
+	p.Judged = st.MaxConcurrency == 0 && !math.IsInf(pace.rate, 1)
+}
+
+// stageName is the stage's own name, or says what it does.
+func stageName(st *workload.Stage) string {
+	switch {
+	case st.Name != "":
+		return st.Name
+	case st.Concurrency != nil:
+		return fmt.Sprintf("concurrency %d", *st.Concurrency)
+	case st.Func != nil:
+		return "func"
+	case st.Replay != nil:
+		return "replay"
+	case st.Rate == nil:
+		return "stage"
+	case st.EndRate != nil:
+		return "rate " + rateText(*st.Rate) + " to " + rateText(*st.EndRate)
+	}
+	return "rate " + rateText(*st.Rate)
+}
+
+func rateText(r workload.Rate) string {
+	if math.IsInf(float64(r), 1) {
+		return "inf"
+	}
+	return strconv.FormatFloat(float64(r), 'f', -1, 64)
+}

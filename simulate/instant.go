@@ -1,0 +1,34 @@
+package simulate
+
+import (
+	"io"
+	"time"
+
+	"github.com/stampede-bench/stampede/internal/clock"
+)
+
+// errEOF is what a read returns when the client has ended the connection.
+var errEOF = io.EOF
+
+// maxStampAge bounds how long ago bytes that are read now can have arrived; an
+// older or future stamp tells of a clock that was stepped.
+const maxStampAge = int64(10 * time.Second)
+
+// instant is the moment at which bytes arrived, on both clocks.
+type instant struct {
+	mono, unix int64
+	kernel     bool // by the kernel's stamp
+}
+
+// instantOf brings a kernel stamp (Unix nanoseconds, 0: none) onto the monotonic
+// clock by the pair that was read beside it.
+func instantOf(stamp int64, now clock.Pair) instant {
+	age := now.Unix - stamp
+	if stamp == 0 || age < 0 || age > maxStampAge {
+		return instant{mono: now.Mono, unix: now.Unix}
+	}
+	return instant{mono: now.Mono - age, unix: stamp, kernel: true}
+}
+
+// at maps a monotonic instant to Unix nanoseconds.
+func (i instant) at(mono int64) int64 { return i.unix + mono - i.mono }

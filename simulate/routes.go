@@ -1,0 +1,157 @@
+package simulate
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// handle answers a request, or submits its reply to the scheduler, and reports
+// whether the connection goes on.
+func (s *Server) handle(c *conn, req request) bool {
+	switch req.path {
+	case "/v1/chat/completions", "/v1/completions":
+		if req.method == http.MethodPost {
+			return s.complete(c, req)
+		}
+		return s.simple(c, req, http.StatusMethodNotAllowed, "application/json",
+			errorBody(http.StatusMethodNotAllowed, "Method Not Allowed", "MethodNotAllowed", ""))
+	}
+	s.acct.other(req.path)
+	if strings.HasPrefix(req.path, "/v1/") && !s.authorized(req.head) {
+		return s.simple(c, req, http.StatusUnauthorized, "application/json", unauthorizedBody())
+	}
+	status, contentType, body := s.route(req)
+	return s.simple(c, req, status, contentType, body)
+}
+
+// simple answers at once.
+func (s *Server) simple(c *conn, req request, status int, contentType string, body []byte) bool {
+	if req.method == http.MethodHead {
+		body = nil
+	}
+	_, err := c.answer(status, contentType, body, !req.keepAlive)
+	return err == nil && req.keepAlive
+}
+
+// routes are all but completions; each has its method.
+var routes = map[string]struct {
+	method string // "" allows GET and POST
+	serve  func(*Server, request) (status int, contentType string, body []byte)
+}{
+	"/v1/models":          {http.MethodGet, (*Server).models},
+	"/health":             {http.MethodGet, (*Server).health},
+	"/ping":               {http.MethodGet, (*Server).health},
+	"/version":            {http.MethodGet, (*Server).version},
+	"/metrics":            {http.MethodGet, (*Server).metrics},
+	"/account":            {http.MethodGet, (*Server).accountLines},
+	"/account/summary":    {http.MethodGet, (*Server).accountSummary},
+	"/reset_prefix_cache": {http.MethodPost, (*Server).resetCache},
+	"/flush_cache":        {"", (*Server).resetCache}, // SGLang took GET once
+	"/tokenize":           {http.MethodPost, (*Server).tokenize},
+}
+
+func (s *Server) route(req request) (int, string, []byte) {
+	r, ok := routes[req.path]
+	switch method := req.method; {
+	case !ok:
+		return http.StatusNotFound, "application/json", []byte(`{"detail":"Not Found"}` + "\n")
+	case method == http.MethodHead:
+		method = http.MethodGet
+		fallthrough
+	case r.method != method && (r.method != "" || method != http.MethodGet && method != http.MethodPost):
+		return http.StatusMethodNotAllowed, "application/json", []byte(`{"detail":"Method Not Allowed"}` + "\n")
+	}
+	return r.serve(s, req)
+}
+
+func (s *Server) authorized(h *head) bool {
+	if s.cfg.APIKey.Empty() {
+		return true
+	}
+	key, bearer := strings.CutPrefix(h.get("Authorization"), "Bearer ")
+	return bearer && subtle.ConstantTimeCompare([]byte(key), []byte(s.cfg.APIKey.Reveal())) == 1
+}
+
+func unauthorizedBody() []byte {
+	b, err := json.Marshal(map[string]any{"error": map[string]any{
+		"message": "Incorrect API key provided.", "type": "invalid_request_error", "param": nil, "code": "invalid_api_key"}})
+	if err != nil { // strings don't fail
+		return nil
+	}
+	return append(b, '\n')
+}
+
+func asJSON(v any) (int, string, []byte) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return http.StatusInternalServerError, "application/json", errorBody(500, err.Error(), "InternalServerError", "")
+	}
+	return http.StatusOK, "application/json", append(b, '\n')
+}
+
+func (s *Server) models(request) (int, string, []byte) {
+	type model struct {
+		ID          string `json:"id"`
+		Object      string `json:"object"`
+		Created     int64  `json:"created"`
+		OwnedBy     string `json:"owned_by"`
+		MaxModelLen int    `json:"max_model_len"`
+	}
+	list := make([]model, len(s.cfg.Models))
+	for i, name := range s.cfg.Models {
+		list[i] = model{name, "model", s.created, "stampede", s.cfg.MaxModelLen}
+	}
+	return asJSON(map[string]any{"object": "list", "data": list})
+}
+
+func (s *Server) health(request) (int, string, []byte) { return http.StatusOK, "text/plain", nil }
+
+func (s *Server) version(request) (int, string, []byte) {
+	return asJSON(map[string]string{"version": s.cfg.Version})
+}
+
+func (s *Server) metrics(request) (int, string, []byte) {
+	var b bytes.Buffer
+	s.meter.write(&b, s.cfg.Models[0])
+	return http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes()
+}
+
+func (s *Server) accountLines(request) (int, string, []byte) {
+	var b bytes.Buffer
+	if err := writeLines(&b, s.acct.records()); err != nil {
+		return asJSON(map[string]string{"error": err.Error()})
+	}
+	return http.StatusOK, "application/x-ndjson", b.Bytes()
+}
+
+func (s *Server) accountSummary(request) (int, string, []byte) { return asJSON(s.Summary()) }
+
+func (s *Server) resetCache(request) (int, string, []byte) {
+	s.cache.reset()
+	s.acct.note(func(sum *Summary) { sum.CacheResets++ })
+	return http.StatusOK, "text/plain", nil
+}
+
+// tokenize counts as the completions routes do; its token ids mean nothing.
+func (s *Server) tokenize(req request) (int, string, []byte) {
+	var a apiRequest
+	err := json.Unmarshal(req.body, &a)
+	if err == nil && len(a.Messages) == 0 && !a.Prompt.set {
+		err = errors.New("messages or prompt must be given")
+	}
+	if err != nil {
+		return http.StatusBadRequest, "application/json", errorBody(400, err.Error(), "BadRequestError", "")
+	}
+	var p promptText
+	a.gather(&p, len(a.Messages) > 0)
+	n := p.tokens(s.cfg.TokensPerWord)
+	ids := make([]int, min(n, s.cfg.MaxModelLen))
+	for i := range ids {
+		ids[i] = i
+	}
+	return asJSON(map[string]any{"count": n, "max_model_len": s.cfg.MaxModelLen, "tokens": ids})
+}

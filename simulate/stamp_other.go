@@ -1,0 +1,29 @@
+//go:build !linux
+
+package simulate
+
+import (
+	"net"
+	"syscall"
+
+	"github.com/stampede-bench/stampede/internal/clock"
+)
+
+func prepareSockets(_, _ string, _ syscall.RawConn) error { return nil }
+
+// socket stamps with process time, and its writes may block.
+type socket struct{ net.Conn }
+
+func newSocket(nc net.Conn) (*socket, error) { return &socket{nc}, nil }
+
+// read is Read with the instant at which it returned.
+func (s *socket) read(p []byte) (int, instant, error) {
+	n, err := s.Conn.Read(p)
+	return n, instantOf(0, clock.ReadPair()), err
+}
+
+// writeNow writes all of p. Only the owner of the reply calls it.
+func (s *socket) writeNow(p []byte) (n int, again bool, err error) {
+	n, err = s.Conn.Write(p)
+	return n, false, err
+}

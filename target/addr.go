@@ -1,0 +1,125 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stampede-bench/stampede/internal/clock"
+)
+
+const lookupKept = 10 * time.Second
+
+// metadata are the addresses at which clouds tell a host its credentials. They
+// are never dialled, whatever a spec or a name server says.
+var metadata = map[netip.Addr]bool{
+	netip.MustParseAddr("169.254.169.254"): true, // AWS, Azure, GCP, OpenStack, …
+	netip.MustParseAddr("169.254.169.253"): true, // AWS, DNS
+	netip.MustParseAddr("169.254.170.2"):   true, // AWS, task credentials
+	netip.MustParseAddr("169.254.170.23"):  true, // AWS, pod credentials
+	netip.MustParseAddr("169.254.0.23"):    true, // Tencent
+	netip.MustParseAddr("100.100.100.200"): true, // Alibaba
+	netip.MustParseAddr("168.63.129.16"):   true, // Azure, host agent
+	netip.MustParseAddr("192.0.0.192"):     true, // Oracle, classic
+	netip.MustParseAddr("fd00:ec2::254"):   true, // AWS
+	netip.MustParseAddr("fd00:ec2::23"):    true, // AWS, pod credentials
+	netip.MustParseAddr("fd20:ce::254"):    true, // GCP
+	netip.MustParseAddr("fe80::a9fe:a9fe"): true, // 169.254.169.254 on the link
+}
+
+// nat64 carries IPv4 addresses inside IPv6 ones (RFC 6052).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// IsMetadataAddr reports whether a is an address at which a cloud tells a host
+// its credentials, in any of its guises.
+func IsMetadataAddr(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if nat64.Contains(a) {
+		b := a.As16()
+		a = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	return metadata[a]
+}
+
+// addrs resolves the endpoint's host and checks every address. It remembers a
+// lookup for a few seconds, so that a cold connection does not cost one.
+type addrs struct {
+	host  string
+	port  uint16
+	allow func(string, netip.AddrPort) error
+
+	mu    sync.Mutex
+	known []netip.AddrPort
+	until int64
+}
+
+// lookup returns the addresses to try, in order, or the reason why there is none.
+func (a *addrs) lookup(ctx context.Context) ([]netip.AddrPort, fault) {
+	list, f := a.resolve(ctx)
+	if f.is() {
+		return nil, f
+	}
+	var allowed []netip.AddrPort
+	for _, addr := range list {
+		if err := a.check(addr); err != nil {
+			f = fault{KindForbidden, err.Error()}
+			continue
+		}
+		allowed = append(allowed, addr)
+	}
+	if len(allowed) == 0 {
+		return nil, f
+	}
+	return allowed, fault{}
+}
+
+func (a *addrs) check(addr netip.AddrPort) error {
+	if IsMetadataAddr(addr.Addr()) {
+		return fmt.Errorf("%s is %s, a metadata address, which is never dialled", a.host, addr)
+	}
+	if a.allow == nil {
+		return nil
+	}
+	return a.allow(a.host, addr)
+}
+
+func (a *addrs) resolve(ctx context.Context) ([]netip.AddrPort, fault) {
+	if ip, err := netip.ParseAddr(a.host); err == nil {
+		return []netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), a.port)}, fault{}
+	}
+	a.mu.Lock()
+	if a.known != nil && clock.Now() < a.until {
+		defer a.mu.Unlock()
+		return a.known, fault{}
+	}
+	a.mu.Unlock()
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", a.host)
+	if err != nil || len(ips) == 0 {
+		return nil, dnsFault(ctx, a.host, err)
+	}
+	list := make([]netip.AddrPort, len(ips))
+	for i, ip := range ips {
+		list[i] = netip.AddrPortFrom(ip.Unmap(), a.port)
+	}
+	a.mu.Lock()
+	a.known, a.until = list, clock.Now()+int64(lookupKept)
+	a.mu.Unlock()
+	return list, fault{}
+}
+
+func dnsFault(ctx context.Context, host string, err error) fault {
+	var de *net.DNSError
+	switch {
+	case ctx.Err() != nil:
+		return faultf(KindTimeoutConnect, "looking up %s took too long", host)
+	case errors.As(err, &de) && de.IsNotFound || err == nil:
+		return faultf(KindDNS, "%s has no address: no such host", host)
+	default:
+		return faultf(KindDNS, "cannot look up %s: %s", host, strings.TrimPrefix(err.Error(), "lookup "+host+": "))
+	}
+}

@@ -1,0 +1,264 @@
+package target
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/stampede-bench/stampede/internal/clock"
+)
+
+const (
+	warmParallel = 32              // dials at a time by Warm and for spares
+	sparePause   = time.Second     // after a dial for a spare failed
+	leastPerAddr = 2 * time.Second // for each of several addresses
+)
+
+type addrPort = netip.AddrPort
+
+// dial opens a connection to the first of the endpoint's addresses that takes it.
+func (cl *Client) dial(ctx context.Context) (*conn, fault) {
+	ctx, stop := context.WithTimeout(ctx, cl.connectTimeout())
+	defer stop()
+	list, f := cl.addrs.lookup(ctx)
+	if f.is() {
+		cl.stats.failed.Add(1)
+		return nil, f
+	}
+	for i, to := range list {
+		one, stopOne := share(ctx, len(list)-i)
+		var k *conn
+		k, f = cl.net.connect(one, to)
+		stopOne()
+		if k != nil {
+			cl.stats.opened.Add(1)
+			return k, fault{}
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	cl.stats.failed.Add(1)
+	return nil, f
+}
+
+func (cl *Client) connectTimeout() time.Duration {
+	if t := cl.cfg.Timeout; t > 0 && t < connectTimeout {
+		return t
+	}
+	return connectTimeout
+}
+
+// share bounds the time for one of n addresses that are still to be tried.
+func share(ctx context.Context, n int) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok || n < 2 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, max(time.Until(end)/time.Duration(n), leastPerAddr))
+}
+
+// dialFor opens a connection for one call and sends it there.
+func (cl *Client) dialFor(c *Call) {
+	ctx, stop := context.WithCancel(cl.ctx)
+	defer stop()
+	if !c.waitDial(stop) {
+		cl.refuse(c, fault{KindCancelled, "given up before it was sent"})
+		return
+	}
+	for {
+		k, f := cl.dial(ctx)
+		if f.is() {
+			if ctx.Err() != nil {
+				f = fault{KindCancelled, "given up while it waited for a connection"}
+			}
+			cl.refuse(c, f)
+			return
+		}
+		c.x.ConnectNanos = clock.Now() - c.started
+		if k.send(c, false) {
+			return
+		}
+	}
+}
+
+// Warm implements Doer.
+func (cl *Client) Warm(ctx context.Context, n int) (int, error) {
+	type result struct{ f fault }
+	missing := n - int(cl.pool.ready.Load())
+	results := make(chan result, max(missing, 0))
+	places := make(chan struct{}, warmParallel)
+	for range missing {
+		places <- struct{}{}
+		if !cl.enter(func() {
+			defer func() { <-places }()
+			results <- result{cl.addSpare(ctx)}
+		}) {
+			<-places
+			results <- result{fault{KindCancelled, "the client is closed"}}
+		}
+	}
+	var first error
+	for range missing {
+		if r := <-results; r.f.is() && first == nil {
+			first = cl.errorOf(r.f)
+		}
+	}
+	return int(cl.pool.ready.Load()), first
+}
+
+// enter runs task on a goroutine that Close waits for; false when it is too late.
+func (cl *Client) enter(task func()) bool {
+	cl.life.RLock()
+	defer cl.life.RUnlock()
+	if cl.closed {
+		return false
+	}
+	cl.tasks.Go(task)
+	return true
+}
+
+// addSpare opens a connection and puts it into the pool.
+func (cl *Client) addSpare(ctx context.Context) fault {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(cl.ctx, stop)()
+	k, f := cl.dial(ctx)
+	if f.is() {
+		return f
+	}
+	if !cl.pool.put(k, false) {
+		k.abort()
+	}
+	return fault{}
+}
+
+// wanted is how many connections should be ready. For a server that closes after
+// each reply there is always a fresh one.
+func (cl *Client) wanted() int64 {
+	if cl.cfg.Reserve == 0 && cl.pool.wary() {
+		return 1
+	}
+	return int64(cl.cfg.Reserve)
+}
+
+// askSpare wakes the keeper when too few connections are ready.
+func (cl *Client) askSpare() {
+	if cl.pool.ready.Load() >= cl.wanted() {
+		return
+	}
+	select {
+	case cl.spare <- struct{}{}:
+	default:
+	}
+}
+
+// keepSpares dials connections ahead when it is asked to.
+func (cl *Client) keepSpares() {
+	for {
+		select {
+		case <-cl.ctx.Done():
+			return
+		case <-cl.spare:
+		}
+		missing := int(cl.wanted() - cl.pool.ready.Load())
+		if missing <= 0 {
+			continue
+		}
+		if _, err := cl.Warm(cl.ctx, int(cl.pool.ready.Load())+min(missing, warmParallel)); err != nil {
+			select {
+			case <-cl.ctx.Done():
+			case <-time.After(sparePause):
+			}
+		}
+	}
+}
+
+// connectFault names what kept a connection from opening.
+func connectFault(to addrPort, err error) fault {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fault{KindCancelled, "given up while connecting to " + to.String()}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, os.ErrDeadlineExceeded):
+		return fault{KindTimeoutConnect, "no connection to " + to.String() + " in time"}
+	case isRefused(err):
+		return fault{KindRefused, "nothing listens at " + to.String() + ": connection refused"}
+	case isLocal(err):
+		return fault{KindLocal, "cannot connect to " + to.String() + ": this host has run out: " + err.Error()}
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return fault{KindConnect, "cannot connect to " + to.String() + ": " + err.Error()}
+}
+
+// isLocal tells that files, ports or memory of this host are used up.
+func isLocal(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// tlsFault names what kept TLS from coming about.
+func tlsFault(host string, err error) fault {
+	var (
+		record tls.RecordHeaderError
+		verify *tls.CertificateVerificationError
+		name   x509.HostnameError
+		op     *net.OpError
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fault{KindCancelled, "given up during the TLS handshake"}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return fault{KindTimeoutConnect, "no end of the TLS handshake in time"}
+	case errors.As(err, &record):
+		return fault{KindTLS, host + " does not speak TLS; is the URL meant to begin with http://?"}
+	case errors.As(err, &verify), errors.As(err, &name):
+		return fault{KindTLS, "the certificate of " + host + " is not trusted: " + err.Error()}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isReset(err):
+		return fault{KindTLS, host + " closed the connection during the TLS handshake"}
+	case errors.As(err, &op):
+		err = op.Err
+	}
+	return fault{KindTLS, fmt.Sprintf("TLS with %s: %v", host, err)}
+}
+
+// readFault names what broke an open connection.
+func readFault(err error) fault {
+	switch {
+	case errors.Is(err, io.EOF):
+		return fault{}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fault{KindTruncated, "the connection was closed inside the reply"}
+	case isReset(err):
+		return fault{KindReset, "the connection was reset by the peer"}
+	case errors.Is(err, net.ErrClosed):
+		return fault{KindTruncated, "the connection was closed"}
+	}
+	return fault{KindReset, "the connection broke: " + err.Error()}
+}
+
+// tlsReadFault names what broke TLS on an open connection.
+func tlsReadFault(err error) fault {
+	if errors.Is(err, io.EOF) {
+		return fault{}
+	}
+	return fault{KindTLS, "TLS broke: " + err.Error()}
+}
+
+func (cl *Client) errorOf(f fault) error {
+	return &Error{Kind: f.kind, Status: statusOf(f.kind), Message: cl.redact.clean(f.message)}
+}

@@ -1,0 +1,389 @@
+package target
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/stampede-bench/stampede/internal/clock"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	pollEvents = 512
+	readBytes  = 128 << 10
+	readsATurn = 32 // reads of one connection before others get their turn
+	// tick bounds how long a poller sleeps while requests are in flight. Each
+	// return that does not report a socket proves it empty, so this bounds the
+	// stamp_uncertainty of tokens that share a read. See BenchmarkTick for what it
+	// costs.
+	tick = 500 * time.Microsecond
+)
+
+// poller reads a set of connections on one thread: epoll, one read per readable
+// socket, the reply parsed in place, done called. All its reads go into one
+// buffer; a connection keeps no more than what is not parsed yet.
+type poller struct {
+	cl    *Client
+	epfd  int
+	wakeS *event64
+
+	inflight atomic.Int64
+	sleeping atomic.Bool
+	closing  atomic.Bool
+
+	mu      sync.Mutex // guards the slots and what is cancelled
+	slots   []slot
+	free    []int32
+	dropped []cancelled
+
+	// Of the polling thread alone.
+	events  [pollEvents]unix.EpollEvent
+	turn    []turn // what one wait reported
+	unread  []turn // had more to read than one turn allows
+	sweepAt int64
+	sweep   []*conn
+	now     int64 // last reading of the clock
+	quiet   int64 // sockets that the last wait did not report were empty then
+	stamps  stamper
+	in      receiver
+	plain   []byte // TLS: decrypted
+}
+
+type slot struct {
+	k   *conn
+	gen int32
+}
+
+type turn struct {
+	k  *conn
+	ev uint32
+}
+
+type cancelled struct {
+	k *conn
+	c *Call
+}
+
+func newPoller(cl *Client) (*poller, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create an epoll instance: %w", err)
+	}
+	wake, err := newEvent64()
+	if err != nil {
+		_ = unix.Close(epfd)
+		return nil, err
+	}
+	p := &poller{cl: cl, epfd: epfd, wakeS: wake}
+	p.in.init()
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | epollET, Fd: -1}
+	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wake.fd, &ev); err != nil {
+		p.closeFDs()
+		return nil, fmt.Errorf("watch an eventfd: %w", err)
+	}
+	return p, nil
+}
+
+// epollET is unix.EPOLLET, whose sign does not fit an EpollEvent.
+const epollET = 1 << 31
+
+func (p *poller) closeFDs() {
+	p.wakeS.close()
+	_ = unix.Close(p.epfd)
+}
+
+// add registers a connection once for all it will ever be asked: with edges,
+// nothing needs to be changed later.
+func (p *poller) add(k *conn, w *fdWire) error {
+	p.mu.Lock()
+	var i int32
+	if n := len(p.free); n > 0 {
+		i, p.free = p.free[n-1], p.free[:n-1]
+	} else {
+		i = int32(len(p.slots))
+		p.slots = append(p.slots, slot{})
+	}
+	s := &p.slots[i]
+	s.k = k
+	s.gen++
+	w.slot = i
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | epollET, Fd: i, Pad: s.gen}
+	p.mu.Unlock()
+	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, w.fd, &ev); err != nil {
+		p.remove(i)
+		return fmt.Errorf("watch a connection: %w", err)
+	}
+	return nil
+}
+
+func (p *poller) remove(i int32) {
+	p.mu.Lock()
+	p.slots[i].k = nil
+	p.free = append(p.free, i)
+	p.mu.Unlock()
+}
+
+func (p *poller) begin() { p.inflight.Add(1) }
+func (p *poller) end()   { p.inflight.Add(-1) }
+
+func (p *poller) wake() {
+	if p.sleeping.Load() && p.sleeping.CompareAndSwap(true, false) {
+		p.wakeS.signal()
+	}
+}
+
+func (p *poller) cancel(k *conn, c *Call) {
+	p.mu.Lock()
+	p.dropped = append(p.dropped, cancelled{k, c})
+	p.mu.Unlock()
+	p.wakeS.signal()
+}
+
+// run polls until stop. The thread is its own, so that nothing else runs there.
+func (p *poller) run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p.plain = make([]byte, 16<<10)
+	for !p.closing.Load() {
+		n, empty := p.wait()
+		p.resolve(n)
+		for _, t := range p.turn {
+			p.handle(t.k, t.ev)
+		}
+		if n < pollEvents {
+			p.quiet = empty
+		}
+		p.drop()
+		p.expire()
+	}
+	p.abandon()
+}
+
+func (p *poller) stop() {
+	p.closing.Store(true)
+	p.wakeS.signal()
+}
+
+// wait returns how many sockets are reported, and an instant at which all others
+// were empty. That is a proven one: a wait that ran into its timeout looked after
+// it, any other looked after it was called.
+func (p *poller) wait() (n int, empty int64) {
+	timeout := tick
+	switch {
+	case len(p.unread) > 0:
+		timeout = 0
+	case p.inflight.Load() == 0:
+		p.sleeping.Store(true)
+		if p.inflight.Load() == 0 && !p.closing.Load() {
+			timeout = -1
+		}
+	}
+	enter := clock.Now()
+	n = epollWait(p.epfd, p.events[:], timeout)
+	p.sleeping.Store(false)
+	pair := clock.ReadPair()
+	steps := p.stamps.steps
+	p.stamps.see(pair)
+	p.cl.stats.steps.Add(p.stamps.steps - steps)
+	p.now = pair.Mono
+	if n == 0 && timeout > 0 {
+		return n, min(enter+int64(timeout), pair.Mono)
+	}
+	return max(n, 0), enter
+}
+
+// resolve looks up the connections of what was reported.
+func (p *poller) resolve(n int) {
+	p.turn = append(p.turn[:0], p.unread...)
+	p.unread = p.unread[:0]
+	p.mu.Lock()
+	for i := range p.events[:n] {
+		ev := &p.events[i]
+		if ev.Fd < 0 {
+			p.wakeS.drain()
+			continue
+		}
+		if s := p.slots[ev.Fd]; s.k != nil && s.gen == ev.Pad {
+			p.turn = append(p.turn, turn{s.k, ev.Events})
+		}
+	}
+	p.mu.Unlock()
+}
+
+func (p *poller) handle(k *conn, ev uint32) {
+	w := k.w.(*fdWire)
+	if w.dialing.Load() {
+		select {
+		case w.ready <- struct{}{}:
+		default:
+		}
+		return
+	}
+	k.mu.Lock()
+	var o outcome
+	if !k.closed {
+		o = p.read(k, w, ev)
+	}
+	if k.call != nil && ev&unix.EPOLLOUT != 0 {
+		k.writable()
+	}
+	if k.closed {
+		o.pool = nil
+	}
+	k.mu.Unlock()
+	p.cl.hand(o)
+}
+
+// read takes what lies in the socket. A read that does not fill the buffer has
+// emptied the socket; only when the peer hung up another tells how.
+func (p *poller) read(k *conn, w *fdWire, ev uint32) (o outcome) {
+	bound := k.empty
+	if !w.unread {
+		bound = max(bound, p.quiet)
+	}
+	w.unread = false
+	last := ev&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
+	for range readsATurn {
+		before := p.now
+		n, stamp, err := p.in.receive(w.fd)
+		if err == unix.EAGAIN {
+			k.empty = max(k.empty, before)
+			return o
+		}
+		pair := clock.ReadPair()
+		p.now = pair.Mono
+		if n <= 0 {
+			return o.or(k.hungUp(pair.Mono, readFault(eofOr(err))))
+		}
+		a := p.stamps.arrival(pair, stamp, bound)
+		o = o.or(p.take(k, w, p.in.buf[:n], a))
+		if k.closed {
+			return o
+		}
+		if n < len(p.in.buf) {
+			k.empty = max(before, stampOf(a))
+			if !last {
+				return o
+			}
+		}
+	}
+	k.empty, w.unread = bound, true
+	p.unread = append(p.unread, turn{k, ev})
+	return o
+}
+
+// stampOf is when the socket held its last byte, by the kernel.
+func stampOf(a arrival) int64 {
+	if a.kernel {
+		return a.at
+	}
+	return a.emptyAt
+}
+
+// take hands bytes on to the reply, through TLS where it is spoken.
+func (p *poller) take(k *conn, w *fdWire, b []byte, a arrival) (o outcome) {
+	if w.tls == nil {
+		return k.received(b, a, true)
+	}
+	w.in = b
+	for fresh := true; !k.closed; {
+		n, err := w.tls.Read(p.plain)
+		if n > 0 {
+			o = o.or(k.received(p.plain[:n], a, fresh))
+			fresh = false
+		}
+		if err == errWouldBlock {
+			break
+		}
+		if err != nil {
+			return o.or(k.hungUp(a.at, tlsReadFault(err)))
+		}
+	}
+	return o
+}
+
+// drop gives up the calls that were cancelled.
+func (p *poller) drop() {
+	p.mu.Lock()
+	list := p.dropped
+	p.dropped = nil
+	p.mu.Unlock()
+	for _, d := range list {
+		d.k.drop(d.c, fault{KindCancelled, "given up while it was in flight"})
+	}
+}
+
+// expire looks for requests whose time has passed, often enough for the timeout
+// and seldom enough to cost nothing.
+func (p *poller) expire() {
+	if p.now < p.sweepAt || p.inflight.Load() == 0 {
+		return
+	}
+	p.sweepAt = p.now + p.cl.sweepEvery()
+	p.mu.Lock()
+	p.sweep = p.sweep[:0]
+	for _, s := range p.slots {
+		if s.k != nil {
+			if d := s.k.deadline.Load(); d != 0 && p.now >= d {
+				p.sweep = append(p.sweep, s.k)
+			}
+		}
+	}
+	p.mu.Unlock()
+	for _, k := range p.sweep {
+		k.expire(p.now)
+	}
+	clear(p.sweep)
+}
+
+// abandon gives up all there is; the client is closed.
+func (p *poller) abandon() {
+	p.mu.Lock()
+	var all []*conn
+	for _, s := range p.slots {
+		if s.k != nil {
+			all = append(all, s.k)
+		}
+	}
+	p.mu.Unlock()
+	for _, k := range all {
+		k.abandon()
+	}
+	p.closeFDs()
+}
+
+// epollWait waits at most timeout, for ever when it is negative. It lets other
+// goroutines run, and returns 0 when a signal cut it short.
+func epollWait(epfd int, events []unix.EpollEvent, timeout time.Duration) int {
+	var ts *unix.Timespec
+	if timeout >= 0 {
+		t := unix.NsecToTimespec(int64(timeout))
+		ts = &t
+	}
+	if !noPwait2.Load() {
+		n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epfd), uintptr(unsafe.Pointer(&events[0])),
+			uintptr(len(events)), uintptr(unsafe.Pointer(ts)), 0, 0)
+		if e == 0 {
+			return int(n)
+		}
+		if e != unix.ENOSYS && e != unix.EPERM { // as kernels before 5.11 and some sandboxes say
+			return -1
+		}
+		noPwait2.Store(true)
+	}
+	ms := -1
+	if timeout >= 0 {
+		ms = int((timeout + time.Millisecond - 1) / time.Millisecond)
+	}
+	n, err := unix.EpollWait(epfd, events, ms)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+var noPwait2 atomic.Bool

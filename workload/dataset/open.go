@@ -1,0 +1,123 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/stampede-bench/stampede/internal/draw"
+	"github.com/stampede-bench/stampede/workload"
+)
+
+// Options are what a corpus depends on beside the spec.
+type Options struct {
+	// RunID goes into the prompts' nonce when the spec says nonce: run.
+	RunID string
+	// Trial is the number of the repeat, from 0; it goes into the nonce.
+	Trial int
+	// MultiTurn keeps all turns of recorded conversations. Default: one request a
+	// conversation, of the first human turn for conversations, of everything up to
+	// the last user message for messages.
+	MultiTurn bool
+}
+
+// Open makes the corpus of an effective spec: synthetic prompts, or the sessions
+// in the bytes of a file. fileName is for errors and for its extension. It also
+// returns notices on what was cut or left out. Errors in data name file, line
+// and column.
+func Open(spec *workload.Spec, fileName string, data []byte, o Options) (Corpus, []string, error) {
+	out, err := outputLength(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	if spec.Dataset.Synthetic() {
+		c, err := newSynthetic(spec, out, o)
+		return c, nil, err
+	}
+	if data == nil {
+		return nil, nil, fmt.Errorf("dataset %q: it has no built-in data; give a file as dataset.path", spec.Dataset.Name)
+	}
+	return openFile(spec, fileName, data, out, o)
+}
+
+// output draws lengths of replies.
+type output struct {
+	dist  workload.Dist // Kind "" when the spec does not say
+	draws draw.Stream
+	most  int // sampling.max_tokens, or 0
+}
+
+func outputLength(spec *workload.Spec) (output, error) {
+	o := output{draws: draw.NewStream(spec.Seed, "output tokens", 0)}
+	if spec.Sampling.MaxTokens != nil {
+		o.most = *spec.Sampling.MaxTokens
+	}
+	text := spec.Dataset.OutputTokens
+	if text == "" {
+		return o, nil
+	}
+	var err error
+	if o.dist, err = workload.ParseDist(text); err != nil {
+		return o, fmt.Errorf("dataset.output_tokens: %w", err)
+	}
+	return o, nil
+}
+
+// given says whether the spec asks for output lengths.
+func (o *output) given() bool { return o.dist.Kind != "" }
+
+// at is the length to ask for in turn t of session i; it is 0 for none.
+func (o *output) at(i int64, t int) int {
+	return o.cap(lengthAt(o.dist, o.draws, i, uint64(t)))
+}
+
+func (o *output) cap(n int) int {
+	if o.most > 0 && n > o.most {
+		return o.most
+	}
+	return n
+}
+
+// lengthAt draws the n-th length of item i.
+func lengthAt(d workload.Dist, draws draw.Stream, i int64, n uint64) int {
+	// Dist.At wants [0, 1).
+	return d.At(1-draws.Uniform(i, 2*n), 1-draws.Uniform(i, 2*n+1))
+}
+
+// openFile reads conversations by what the file holds, not by how it is called;
+// only extensions that promise something else are refused.
+func openFile(spec *workload.Spec, name string, data []byte, out output, o Options) (Corpus, []string, error) {
+	if name == "" {
+		name = "dataset"
+	}
+	r := reader{
+		file: name, data: data,
+		conversationsOnly: spec.Dataset.Name == workload.DatasetShareGPT,
+		multiTurn:         o.MultiTurn, most: spec.Dataset.SampleSize,
+		tokensPerWord: perWord(spec, TokensPerTextWord),
+	}
+	switch ext := strings.ToLower(filepath.Ext(name)); ext {
+	case ".csv", ".tsv", ".parquet", ".arrow", ".txt", ".gz", ".zst", ".zip", ".yaml", ".yml", ".xml":
+		return nil, nil, fmt.Errorf("%s: files that end in %s can't be read as a dataset; .json and .jsonl can", name, ext)
+	}
+	if err := r.read(); err != nil {
+		return nil, nil, err
+	}
+	notices := r.notices()
+	if len(r.kept) == 0 {
+		return nil, nil, errors.New(strings.Join(append([]string{name + ": holds no conversation that could be sent"}, notices...), "; "))
+	}
+	if spec.Dataset.InputTokens != "" {
+		notices = append(notices, fmt.Sprintf("dataset.input_tokens is not used: %s has prompts of its own", name))
+	}
+	return newRecorded(r.kept, out), notices, nil
+}
+
+// perWord is the spec's tokens a word, or else the given default.
+func perWord(spec *workload.Spec, usual float64) float64 {
+	if f := spec.Dataset.TokensPerWord; f != nil && *f > 0 {
+		return *f
+	}
+	return usual
+}

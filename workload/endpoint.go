@@ -1,0 +1,68 @@
+package workload
+
+import "regexp"
+
+// Endpoint types.
+const (
+	TypeOpenAI     = "openai"
+	TypeVLLM       = "vllm"
+	TypeSGLang     = "sglang"
+	TypeTGI        = "tgi"
+	TypeTriton     = "triton"
+	TypeBedrock    = "bedrock"
+	TypeTogether   = "togetherai"
+	TypeFriendliAI = "friendliai"
+)
+
+// APIs of an endpoint.
+const (
+	APIChat        = "chat"
+	APICompletions = "completions"
+)
+
+var endpointTypes = []string{TypeOpenAI, TypeVLLM, TypeSGLang, TypeTGI, TypeTriton, TypeBedrock, TypeTogether, TypeFriendliAI}
+
+// typeAliases are other names of endpoint types.
+var typeAliases = map[string]string{"aws": TypeBedrock, "together": TypeTogether}
+
+// CanonicalType returns the endpoint type that name means: aliases are resolved,
+// empty is openai, and unknown names are returned as they are.
+func CanonicalType(name string) string {
+	if name == "" {
+		return TypeOpenAI
+	}
+	if t, ok := typeAliases[name]; ok {
+		return t
+	}
+	return name
+}
+
+// Streaming reports whether replies are streamed.
+func (s *Spec) Streaming() bool { return s.Endpoint.Stream == nil || *s.Endpoint.Stream }
+
+// Preflights reports whether the endpoint is probed before the load.
+func (s *Spec) Preflights() bool { return s.Preflight == nil || *s.Preflight }
+
+// Names of datasets.
+const (
+	DatasetSynthetic = "synthetic"
+	DatasetShareGPT  = "sharegpt"
+	DatasetJSONL     = "jsonl"
+)
+
+// hubDatasets are the datasets that are fetched by their names.
+var hubDatasets = []string{"arena", "oasst1", "dolly", "openorca"}
+
+var datasetNames = append([]string{DatasetSynthetic, DatasetShareGPT, DatasetJSONL}, hubDatasets...)
+
+// Synthetic reports whether prompts are made up. A dataset of which nothing was
+// said is synthetic.
+func (d Dataset) Synthetic() bool {
+	return d.Name == DatasetSynthetic || d.Name == "" && d.Path == "" && d.CorpusHash == ""
+}
+
+var testID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// ValidTestID reports whether id may name a test: 1 to 64 letters, digits,
+// underscores and hyphens.
+func ValidTestID(id string) bool { return testID.MatchString(id) }
