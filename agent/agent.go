@@ -18,6 +18,8 @@ import (
 
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/target"
+	"github.com/stampede-bench/stampede/workload"
+	"github.com/stampede-bench/stampede/workload/dataset"
 )
 
 // Doer is what an agent needs of a client of the endpoint. If it also has
@@ -87,6 +89,7 @@ type Agent struct {
 	corpora    corpora
 	cpu        cpuMeter
 	newSleeper func() sleeper
+	openCorpus func(*workload.Spec, string, []byte, dataset.Options) (dataset.Corpus, []string, error)
 
 	work chan struct{} // something to send
 	beat chan struct{} // a heartbeat is wanted now
@@ -114,7 +117,7 @@ func New(cfg Config) (*Agent, error) {
 	return &Agent{
 		cfg: cfg, id: uuid.NewString(), log: cfg.Logger.With("agent", cfg.Name), client: client,
 		clock: newWallClock(), outbox: outbox{limit: cfg.OutboxBytes}, corpora: corpora{client: client, keep: keepCorpora},
-		cpu: newCPUMeter(), newSleeper: newSleeper,
+		cpu: newCPUMeter(), newSleeper: newSleeper, openCorpus: dataset.Open,
 		work: make(chan struct{}, 1), beat: make(chan struct{}, 1),
 		runs: map[string]*run{}, probes: map[string]*probed{}, lease: defaultLease,
 	}, nil

@@ -1,10 +1,12 @@
 package agent
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,11 +17,10 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the listings that are found into testdata")
 
-// A file of testdata/dispatch is a spec, directives, and the listing of what was
-// sent when. Directives are lines "# agents N", "# latency D".
-const (
-	cutDirectives = "----\n"
-)
+// A file of testdata/dispatch is a spec with directives in comments ("# agents
+// 2", "# latency 50ms", "# slow 4" for an entry that takes ten times as long),
+// this line, and the listing.
+const cut = "----\n"
 
 // TestDispatchListings plays whole runs in fake time and lists every request: an
 // instant since the anchor, who sent it, and a bar of requests in flight.
@@ -34,11 +35,11 @@ func TestDispatchListings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, want, _ := strings.Cut(string(data), cutDirectives)
+			text, want, _ := strings.Cut(string(data), cut)
 			var got string
 			synctest.Test(t, func(t *testing.T) { got = play(t, text) })
 			if *rewrite {
-				if err := os.WriteFile(file, []byte(text+cutDirectives+got), 0o644); err != nil {
+				if err := os.WriteFile(file, []byte(text+cut+got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 				return
@@ -130,12 +131,16 @@ func (b *bench) conduct(text string, shards int) {
 	b.until(done, shards, time.Hour)
 }
 
-// listing shows every request that was sent.
+// listing shows every request that was sent, by instant and index, and how many
+// were in flight when all of that instant had been sent and answered.
 func (b *bench) listing() string {
 	var out strings.Builder
 	anchor := b.anchorMono()
+	slices.SortFunc(b.d.sent, func(a, b sending) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(len(a.id), len(b.id)), cmp.Compare(a.id, b.id))
+	})
 	for _, s := range b.d.sent {
-		fmt.Fprintf(&out, "%9.3fms %-7s %s\n", float64(s.at-anchor)/1e6, s.id[len("run-"):], strings.Repeat("*", s.inFlight))
+		fmt.Fprintf(&out, "%9.3fms %-4s %s\n", float64(s.at-anchor)/1e6, s.id[len("run-"):], strings.Repeat("*", b.d.inFlightAt(s.at)))
 	}
 	counts := map[string]int{}
 	for _, sample := range b.c.samples(b.t) {
@@ -143,4 +148,19 @@ func (b *bench) listing() string {
 	}
 	fmt.Fprintf(&out, "samples: %v\n", counts)
 	return out.String()
+}
+
+// inFlightAt counts the requests that were sent up to an instant and ended after.
+func (d *fakeDoer) inFlightAt(at int64) (n int) {
+	for _, s := range d.sent {
+		if s.at <= at {
+			n++
+		}
+	}
+	for _, end := range d.ends {
+		if end <= at {
+			n--
+		}
+	}
+	return n
 }

@@ -119,7 +119,7 @@ func (r *run) open(ctx context.Context, start *stampedev1.StartShard) error {
 		}
 	}
 	options := dataset.Options{RunID: r.id, Trial: int(start.GetTrial())}
-	corpus, _, err := dataset.Open(spec, start.GetCorpusFileName(), data, options)
+	corpus, _, err := r.agent.openCorpus(spec, start.GetCorpusFileName(), data, options)
 	if err != nil {
 		return fmt.Errorf("run %s: dataset: %w", r.id, err)
 	}

@@ -64,7 +64,7 @@ func (e *entry) endedAt(now int64) int64 {
 // deal starts the requests of all slots that are due and have one, and returns
 // when to try again.
 func (s *shard) deal() (next int64) {
-	for {
+	for !s.stopping.Load() {
 		d := s.slots.take(clock.Now())
 		if d.entry != nil {
 			s.send(d.entry, d.due)
@@ -80,6 +80,7 @@ func (s *shard) deal() (next int64) {
 			return d.next
 		}
 	}
+	return never
 }
 
 // full reports whether a phase's cap on requests in flight is reached. Then the

@@ -150,6 +150,7 @@ func (s *session) welcome(w *stampedev1.Welcome) {
 	for _, shard := range a.shards() {
 		shard.updates.again()
 	}
+	a.nudge() // all of that waits to be sent
 	s.watchdog.Reset(s.silence())
 	a.log.Info("session begins", "session", w.GetSessionId(), "resumed", w.GetResumed(), "lease", s.lease, "controller", w.GetVersion())
 }

@@ -82,7 +82,10 @@ func newShard(r *run, ref wire.Ref, start *stampedev1.StartShard) *shard {
 // it started has ended. The end of ctx cancels what is in flight and then tells
 // nobody.
 func (s *shard) work(ctx context.Context) {
-	defer close(s.finished)
+	defer func() {
+		close(s.finished)
+		s.run.agent.nudge() // a session that leaves waits for this
+	}()
 	stopped, err := s.preparing(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -220,6 +223,7 @@ func (s *shard) watch(ctx context.Context, ready, reported <-chan struct{}) {
 	deadline, cancelled := never, ctx.Done()
 	stop := func(drain time.Duration) {
 		s.stopping.Store(true)
+		s.slots.stop() // before anything is cancelled, which would free slots
 		poke(s.refill)
 		s.wake()
 		if at := clock.Now() + int64(drain); at < deadline {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/stampede-bench/stampede/internal/secret"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
 
@@ -57,8 +58,8 @@ func (c *Client) dialOptions() []grpc.DialOption {
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)),
 	}
-	if c.token != "" {
-		opts = append(opts, grpc.WithPerRPCCredentials(bearer(c.token)))
+	if c.token != nil && !c.token.Empty() {
+		opts = append(opts, grpc.WithPerRPCCredentials(bearer{*c.token}))
 	}
 	if c.dialer != nil {
 		opts = append(opts, grpc.WithContextDialer(c.dialer))
@@ -70,16 +71,13 @@ func (c *Client) dialOptions() []grpc.DialOption {
 func (c *Client) Close() error { return c.close() }
 
 // bearer is a client token as call credentials.
-type bearer string
+type bearer struct{ token secret.String }
 
 // GetRequestMetadata implements credentials.PerRPCCredentials.
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+	return map[string]string{"authorization": "Bearer " + b.token.Reveal()}, nil
 }
 
 // RequireTransportSecurity implements credentials.PerRPCCredentials. A
 // controller on loopback may ask for tokens without TLS.
 func (b bearer) RequireTransportSecurity() bool { return false }
-
-// String keeps the token out of logs.
-func (b bearer) String() string { return "***" }

@@ -19,8 +19,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrExists: the id is taken.
 	ErrExists = errors.New("already exists")
-	// ErrInvalidSpec: the spec breaks a rule; errors.As with *workload.Errors
-	// gives every violation with its path.
+	// ErrInvalidSpec: the spec breaks a rule; errors.As to a
+	// workload.Errors gives every violation with its path.
 	ErrInvalidSpec = errors.New("invalid spec")
 	// ErrInvalid: another argument is not valid.
 	ErrInvalid = errors.New("invalid argument")

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+
+	"github.com/stampede-bench/stampede/internal/secret"
 )
 
 // Option configures Dial.
@@ -16,7 +18,7 @@ type Option func(*options)
 
 type options struct {
 	tls       *tls.Config
-	token     string
+	token     *secret.String // behind a pointer, which fmt does not follow
 	dialer    func(context.Context, string) (net.Conn, error)
 	conn      grpc.ClientConnInterface
 	lookupEnv func(string) (string, bool)
@@ -39,7 +41,10 @@ func WithTLS(config *tls.Config) Option {
 
 // WithToken sends a client token with every call.
 func WithToken(token string) Option {
-	return func(o *options) { o.token = token }
+	return func(o *options) {
+		s := secret.New(token)
+		o.token = &s
+	}
 }
 
 // WithDialer opens connections with dial instead of TCP.

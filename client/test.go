@@ -3,10 +3,9 @@ package client
 import (
 	"time"
 
+	"github.com/stampede-bench/stampede/internal/wire"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/workload"
-
-	"github.com/stampede-bench/stampede/internal/wire"
 )
 
 // State is the state of a test's latest run.

@@ -52,11 +52,14 @@ func (cfg *Config) complete() error {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	for name, d := range map[string]time.Duration{
-		"Lease": cfg.Lease, "Heartbeat": cfg.Heartbeat, "RejoinGrace": cfg.RejoinGrace, "PrepareTimeout": cfg.PrepareTimeout,
+	for _, f := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"Lease", cfg.Lease}, {"Heartbeat", cfg.Heartbeat}, {"RejoinGrace", cfg.RejoinGrace}, {"PrepareTimeout", cfg.PrepareTimeout},
 	} {
-		if d < 0 {
-			return fmt.Errorf("controller: %s: must not be negative, got %v", name, d)
+		if f.d < 0 {
+			return fmt.Errorf("controller: %s: must not be negative, got %v", f.name, f.d)
 		}
 	}
 	if cfg.Heartbeat > cfg.Lease/3 {

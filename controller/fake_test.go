@@ -27,8 +27,13 @@ type fake struct {
 	version string
 	refuse  string // why it can't prepare
 
+	// Locks are taken in the order mu, fakeShard.mu, wire.
+	wire   sync.Mutex
+	stream grpc.BidiStreamingClient[stampedev1.SessionRequest, stampedev1.SessionResponse]
+	dead   bool // sends nothing any more
+	begun  map[string]map[int32]*stampedev1.StartPhase
+
 	mu      sync.Mutex
-	stream  grpc.BidiStreamingClient[stampedev1.SessionRequest, stampedev1.SessionResponse]
 	conn    *grpc.ClientConn
 	cancel  context.CancelFunc
 	secret  []byte
@@ -36,14 +41,13 @@ type fake struct {
 	renewal struct{ sequence, at int64 }
 	beat    int64
 	silent  bool // sends no heartbeats
-	dead    bool // sends nothing any more
 	shards  map[wire.Ref]*fakeShard
 	served  map[int64]int // entries sent, by index
-	begun   map[string]map[int32]*stampedev1.StartPhase
 	forgot  []string
 	probe   *stampedev1.ProbeResult // answer; nil is a good one
 	ended   error
 	resend  bool // sends every batch twice
+	deaf    bool // does not obey StopShard
 	skew    time.Duration
 }
 
@@ -90,9 +94,10 @@ func (f *fake) connect() error {
 		return err
 	}
 	f.mu.Lock()
-	f.stream, f.conn, f.cancel = stream, conn, cancel
+	f.conn, f.cancel = conn, cancel
 	f.welcome, f.secret = first.GetWelcome(), first.GetWelcome().GetSessionSecret()
-	f.beat, f.dead = 0, false
+	f.beat = 0
+	f.hold(stream, false)
 	shards := slices.Collect(maps.Values(f.shards))
 	f.mu.Unlock()
 	go f.receive(stream)
@@ -109,13 +114,20 @@ func (f *fake) cut() {
 	defer f.mu.Unlock()
 	f.cancel()
 	_ = f.conn.Close()
-	f.stream = nil
+	f.hold(nil, false)
+}
+
+// hold says where messages go; a dead agent sends none.
+func (f *fake) hold(stream grpc.BidiStreamingClient[stampedev1.SessionRequest, stampedev1.SessionResponse], dead bool) {
+	f.wire.Lock()
+	defer f.wire.Unlock()
+	f.stream, f.dead = stream, dead
 }
 
 // kill is the end of the process.
 func (f *fake) kill() {
 	f.mu.Lock()
-	f.dead = true
+	f.hold(nil, true)
 	for _, s := range f.shards {
 		s.stop(0)
 	}
@@ -124,8 +136,8 @@ func (f *fake) kill() {
 }
 
 func (f *fake) send(m *stampedev1.SessionRequest) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.wire.Lock()
+	defer f.wire.Unlock()
 	if f.stream != nil && !f.dead {
 		_ = f.stream.Send(m)
 	}
@@ -200,7 +212,7 @@ func (f *fake) handle(m *stampedev1.SessionResponse) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		for ref, s := range f.shards {
-			if ref.RunID == m.StopShard.GetRunId() {
+			if ref.RunID == m.StopShard.GetRunId() && !f.deaf {
 				s.stop(m.StopShard.GetDrainTimeout().AsDuration())
 			}
 		}
@@ -219,12 +231,14 @@ func (f *fake) handle(m *stampedev1.SessionResponse) {
 }
 
 func (f *fake) startPhase(m *stampedev1.StartPhase) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.wire.Lock()
 	if f.begun[m.GetRunId()] == nil {
 		f.begun[m.GetRunId()] = map[int32]*stampedev1.StartPhase{}
 	}
 	f.begun[m.GetRunId()][m.GetPhase()] = m
+	f.wire.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, s := range f.shards {
 		s.poke()
 	}
@@ -242,7 +256,7 @@ func (f *fake) startShard(m *stampedev1.StartShard) {
 	if known {
 		return
 	}
-	s := &fakeShard{f: f, ref: ref, start: m, news: make(chan struct{}, 1), permits: map[int32]int64{}}
+	s := &fakeShard{f: f, ref: ref, start: m, news: make(chan struct{}, 1), giveUp: make(chan struct{}), permits: map[int32]int64{}}
 	if f.refuse != "" {
 		s.update(stampedev1.ShardState_SHARD_STATE_FAILED, 0)
 		return
@@ -309,10 +323,13 @@ type fakeShard struct {
 	sent     int64
 	inFlight int64
 	stopped  bool
+	left     bool // the agent leaves, the run goes on
 	sequence int64
 	outbox   []*stampedev1.SampleBatch
 	flying   sync.WaitGroup
 	said     []*stampedev1.ShardUpdate
+	giveUp   chan struct{}
+	over     sync.Once
 }
 
 func (s *fakeShard) poke() {
@@ -330,11 +347,26 @@ func (s *fakeShard) allow(p *stampedev1.Permit) {
 	s.poke()
 }
 
-func (s *fakeShard) stop(time.Duration) {
+func (s *fakeShard) stop(drain time.Duration) {
 	s.mu.Lock()
 	s.stopped = true
 	s.mu.Unlock()
 	s.poke()
+	go func() {
+		s.sleep(drain)
+		s.over.Do(func() { close(s.giveUp) })
+	}()
+}
+
+// sleep ends early when the shard is given up.
+func (s *fakeShard) sleep(d time.Duration) (whole bool) {
+	select {
+	case <-time.After(d):
+		return true
+	case <-s.giveUp:
+	case <-s.f.r.ctx.Done():
+	}
+	return false
 }
 
 func (s *fakeShard) progress() *stampedev1.ShardProgress {
@@ -371,9 +403,8 @@ func (s *fakeShard) until(holds func() bool) bool {
 		select {
 		case <-s.news:
 		case <-time.After(100 * time.Millisecond):
-			if s.f.r.ctx.Err() != nil {
-				s.stop(0)
-			}
+		case <-s.f.r.ctx.Done():
+			return false
 		}
 	}
 }
@@ -395,20 +426,26 @@ func (s *fakeShard) work() {
 		default:
 			s.closed(p, begin)
 		}
-		if begin != nil {
+		if begin != nil && !s.isLeft() {
 			s.update(stampedev1.ShardState_SHARD_STATE_PHASE_DISPATCHED, i)
 		}
 		s.flying.Wait()
-		if begin != nil {
+		if begin != nil && !s.isLeft() {
 			s.update(stampedev1.ShardState_SHARD_STATE_PHASE_DRAINED, i)
 		}
 	}
 	s.update(stampedev1.ShardState_SHARD_STATE_DONE, 0)
 }
 
+func (s *fakeShard) isLeft() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left
+}
+
 func (f *fake) phaseOf(runID string, i int32) *stampedev1.StartPhase {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.wire.Lock()
+	defer f.wire.Unlock()
 	return f.begun[runID][i]
 }
 
@@ -419,7 +456,7 @@ func (s *fakeShard) open(p *schedule.Phase, begin *stampedev1.StartPhase) {
 		if !s.until(func() bool { return s.permit > p.Nominal+offset && !time.Now().Before(due.Add(-100*time.Millisecond)) }) {
 			return
 		}
-		time.Sleep(time.Until(due))
+		s.sleep(time.Until(due))
 		nominal := p.Nominal + offset
 		s.request(p.Index, begin.GetFirstSession()+k, begin.GetBaseNanos()+offset, &nominal, anchor)
 	}
@@ -428,7 +465,7 @@ func (s *fakeShard) open(p *schedule.Phase, begin *stampedev1.StartPhase) {
 // closed keeps a shard's slots busy, all in step.
 func (s *fakeShard) closed(p *schedule.Phase, begin *stampedev1.StartPhase) {
 	anchor := begin.GetAnchorTime().AsTime()
-	time.Sleep(time.Until(anchor.Add(time.Duration(begin.GetBaseNanos()))))
+	s.sleep(time.Until(anchor.Add(time.Duration(begin.GetBaseNanos()))))
 	end := anchor.Add(time.Duration(begin.GetBaseNanos() + p.Duration))
 	slots := schedule.SlotsOf(p.Slots, s.ref.Shard)
 	if len(slots) == 0 {
@@ -451,7 +488,7 @@ func (s *fakeShard) closed(p *schedule.Phase, begin *stampedev1.StartPhase) {
 			s.mu.Unlock()
 			s.request(p.Index, begin.GetFirstSession()+k, int64(time.Since(anchor)), nil, anchor)
 		}
-		time.Sleep(s.f.latency)
+		s.sleep(s.f.latency)
 		s.flying.Wait()
 		s.f.heartbeat()
 	}
@@ -468,11 +505,19 @@ func (s *fakeShard) request(phase int, session, intended int64, nominal *int64, 
 	s.inFlight++
 	s.mu.Unlock()
 	s.flying.Go(func() {
-		time.Sleep(latency)
+		whole := s.sleep(latency)
 		first, end, tokens := sent+int64(latency)/2, sent+int64(latency), int32(2)
 		s.mu.Lock()
 		s.inFlight--
 		s.mu.Unlock()
+		if !whole {
+			end = int64(time.Since(anchor))
+			s.ship(&stampedev1.Sample{
+				Index: index, Session: session, Phase: int32(phase), Attempt: 1, Outcome: stampedev1.Outcome_OUTCOME_CANCELLED,
+				ScheduleOffsetNanos: nominal, IntendedNanos: &intended, SentNanos: &sent, EndNanos: &end,
+			})
+			return
+		}
 		s.ship(&stampedev1.Sample{
 			Index: index, Session: session, Phase: int32(phase), Attempt: 1, Outcome: stampedev1.Outcome_OUTCOME_SUCCEEDED,
 			ScheduleOffsetNanos: nominal, IntendedNanos: &intended, SentNanos: &sent, HeadersNanos: &first,
@@ -511,4 +556,21 @@ func (s *fakeShard) resend() {
 	for _, u := range s.said {
 		s.tell(u)
 	}
+}
+
+// leave says goodbye, finishes what is in flight, and goes.
+func (f *fake) leave() {
+	f.send(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_Goodbye{Goodbye: &stampedev1.Goodbye{Reason: "SIGTERM"}}})
+	f.mu.Lock()
+	for _, s := range f.shards {
+		s.mu.Lock()
+		s.left = true
+		s.mu.Unlock()
+		s.stop(time.Minute)
+	}
+	f.mu.Unlock()
+	go func() {
+		time.Sleep(2 * time.Second)
+		f.cut()
+	}()
 }

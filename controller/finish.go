@@ -149,7 +149,10 @@ func (r *run) window(p *phase, ended time.Time) (base, end int64) {
 	if !p.released {
 		return 0, 0
 	}
+	base = p.base
 	switch {
+	case p.Duration > 0 && p.Kind == schedule.Open:
+		base, end = r.permits.moved(p.Phase, p.base)
 	case p.Duration > 0:
 		end = p.base + p.Duration
 	case p.lastSent > p.base:
@@ -162,7 +165,7 @@ func (r *run) window(p *phase, ended time.Time) (base, end int64) {
 	if stopped := r.sinceAnchor(r.halt.at); r.halt.on && !r.halt.at.IsZero() {
 		end = min(end, stopped)
 	}
-	return p.base, max(end, p.base)
+	return base, max(end, base)
 }
 
 // recordFinals journals what only the end brings: clocks, and rows for entries

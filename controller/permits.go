@@ -29,6 +29,7 @@ type permits struct {
 	mu       sync.Mutex
 	anchor   time.Time // zero before the start
 	released []released
+	shifts   []shift // in rising order
 	grants   map[wire.Ref]*grant
 	frozen   bool // the run is being stopped
 }
@@ -124,8 +125,11 @@ func (p *permits) openUntil(now time.Time) int64 {
 	}
 	until := int64(0)
 	for _, r := range p.released {
-		if r.phase.Kind == schedule.Open && at > r.base {
-			until = max(until, r.phase.Nominal+min(at-r.base, max(r.phase.Duration, 1)))
+		if r.phase.Kind != schedule.Open {
+			continue
+		}
+		if nominal := p.passed(&r, at); nominal > r.phase.Nominal {
+			until = max(until, min(nominal, r.phase.Nominal+max(r.phase.Duration, 1)))
 		}
 	}
 	return until
@@ -236,8 +240,11 @@ func (p *permits) nominal(now time.Time) int64 {
 	defer p.mu.Unlock()
 	at, reached := int64(now.Sub(p.anchor)), int64(0)
 	for _, r := range p.released {
-		if r.phase.Kind == schedule.Open && at > r.base {
-			reached = max(reached, r.phase.Nominal+min(at-r.base, r.phase.Duration))
+		if r.phase.Kind != schedule.Open {
+			continue
+		}
+		if nominal := p.passed(&r, at); nominal > r.phase.Nominal {
+			reached = max(reached, min(nominal, r.phase.Nominal+r.phase.Duration))
 		}
 	}
 	return reached

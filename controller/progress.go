@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stampede-bench/stampede/controller/store"
+	"github.com/stampede-bench/stampede/ledger"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/schedule"
 )
@@ -24,7 +25,8 @@ func (r *run) publish() {
 }
 
 func (r *run) progress(now time.Time) *stampedev1.Progress {
-	sum, warmup := r.ledger.Sum(r.stagePhases()...), r.ledger.Sum(r.allPhases()[:r.firstStagePhase()]...)
+	first := r.firstStagePhase()
+	sum, warmup := r.sum(r.phases[first:]), r.sum(r.phases[:first])
 	sent, inFlight := r.permits.load()
 	at := r.sinceAnchor(now)
 	live := r.set.Live(at)
@@ -44,6 +46,18 @@ func (r *run) progress(now time.Time) *stampedev1.Progress {
 	p.OutputTokensPerSecond = float64(live.OutputTokens)
 	p.TtftP50Nanos, p.TtftP99Nanos = live.TTFTP50, live.TTFTP99
 	return p
+}
+
+// sum is the account of some phases, as far as it is known.
+func (r *run) sum(phases []*phase) (a ledger.Accounting) {
+	for _, p := range phases {
+		if r.ledger.Sealed() {
+			a = a.Add(r.account(p))
+		} else {
+			a = a.Add(r.ledger.Phase(int32(p.Index)))
+		}
+	}
+	return a
 }
 
 // phaseName is the last phase that has begun.

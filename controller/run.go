@@ -201,7 +201,8 @@ func (r *run) pump(deadline time.Time, done func() bool) error {
 		select {
 		case <-r.mail.wake:
 		case <-alarm.C:
-		case <-tick.C:
+		case now := <-tick.C:
+			r.cutIdle(now)
 			r.publish()
 		case <-r.c.stopping:
 			return fmt.Errorf("the controller is ending: %w", errCancelled)

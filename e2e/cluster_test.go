@@ -173,14 +173,29 @@ func matchAccount(t *testing.T, rows []report.Row, served map[string][]simulate.
 			t.Errorf("%s has two rows", row.ID)
 		}
 		seen[row.ID] = true
-		if len(served[row.ID]) != 1 {
-			t.Errorf("%s (%s) was served %d times, want once", row.ID, row.Status, len(served[row.ID]))
-		}
+		checkServed(t, row, served[row.ID])
 	}
 	for id, records := range served {
 		if !seen[id] {
 			t.Errorf("%s was served %d times and has no row", id, len(records))
 		}
+	}
+}
+
+// checkServed: each attempt came once, and the row is of the last one.
+func checkServed(t *testing.T, row report.Row, records []simulate.Record) {
+	t.Helper()
+	attempts := map[int]int{}
+	for _, r := range records {
+		attempts[r.Attempt]++
+	}
+	for attempt, n := range attempts {
+		if n != 1 || attempt > int(row.Attempt) {
+			t.Errorf("%s (%s, attempt %d) was served %d times with attempt %d", row.ID, row.Status, row.Attempt, n, attempt)
+		}
+	}
+	if attempts[int(row.Attempt)] != 1 {
+		t.Errorf("%s (%s) was not served with attempt %d: %v", row.ID, row.Status, row.Attempt, attempts)
 	}
 }
 

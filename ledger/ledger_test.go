@@ -186,6 +186,39 @@ func TestTenMillionEntriesTakeFewMegabytes(t *testing.T) {
 	}
 }
 
+// TestPagesJoinWithoutASeam: entries on both sides of a page's end, in phases that
+// meet there, keep their own bits.
+func TestPagesJoinWithoutASeam(t *testing.T) {
+	l := New()
+	const seam = int64(pageEntries)
+	for phase, r := range [][2]int64{{seam - 3, seam}, {seam, 2*seam + 1}, {2*seam + 1, 2*seam + 4}} {
+		if err := l.Plan(int32(phase), r[0], r[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Permit(seam-1, seam+1, nil)
+	want := map[int64]measure.Status{
+		seam - 1: measure.Failed, seam: measure.Succeeded, seam + 1: measure.Cancelled,
+		2*seam - 1: measure.TimedOut, 2 * seam: measure.Unsent, 2*seam + 1: measure.Lost,
+	}
+	for i, s := range want {
+		if got := l.Settle(i, s); got != Fresh {
+			t.Errorf("Settle(%d) = %d, want Fresh", i, got)
+		}
+	}
+	for i := seam - 5; i < 2*seam+6; i++ {
+		if got := l.Status(i); got != want[i] {
+			t.Fatalf("entry %d has outcome %d, want %d", i, got, want[i])
+		}
+		if got := l.Permitted(i); got != (i == seam-1 || i == seam) {
+			t.Fatalf("entry %d permitted: %t", i, got)
+		}
+	}
+	if got, want := l.Sum(0, 1, 2), (Accounting{Planned: 3 + seam + 1 + 3, Succeeded: 1, Failed: 1, TimedOut: 1, Cancelled: 1, Unsent: 1, Lost: 1, Open: seam + 1}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -199,5 +232,14 @@ func BenchmarkSettle(b *testing.B) {
 	_ = l.Plan(0, 0, int64(b.N))
 	for i := range b.N {
 		l.Settle(int64(i), measure.Succeeded)
+	}
+}
+
+func BenchmarkSettleOpen(b *testing.B) {
+	b.ReportAllocs()
+	l := New()
+	_ = l.Plan(0, 0, 1_000_000)
+	for b.Loop() {
+		l.SettleOpen(0, 1_000_000, func(int64, bool) bool { return false }, measure.Lost)
 	}
 }

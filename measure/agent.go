@@ -5,6 +5,7 @@ import "slices"
 // agent is what is kept of one agent's part.
 type agent struct {
 	requests, succeeded, failed, timedOut, cancelled int64
+	sent                                             int64
 	outputTokens                                     int64
 	answered, kernelStamped                          int64
 	lateness, readDelay                              *Histogram
@@ -13,6 +14,7 @@ type agent struct {
 // AgentFigures is one agent's part of a run.
 type AgentFigures struct {
 	Requests      int64         `json:"requests"` // with an outcome
+	Sent          int64         `json:"sent"`
 	Succeeded     int64         `json:"succeeded"`
 	Failed        int64         `json:"failed"`
 	TimedOut      int64         `json:"timed_out"`
@@ -34,6 +36,7 @@ func (s *Set) agent(name string) *agent {
 
 func (a *agent) fold(x *Sample) {
 	a.requests++
+	a.sent += one(x.Sent != Absent)
 	if v, ok := x.Lateness(); ok {
 		a.lateness.Record(v, 1)
 	}
@@ -56,6 +59,7 @@ func (a *agent) fold(x *Sample) {
 
 func (a *agent) merge(o *agent) (dropped int64, err error) {
 	a.requests += o.requests
+	a.sent += o.sent
 	a.succeeded += o.succeeded
 	a.failed += o.failed
 	a.timedOut += o.timedOut
@@ -88,7 +92,7 @@ func (s *Set) Agent(name string) AgentFigures {
 		return AgentFigures{}
 	}
 	return AgentFigures{
-		Requests: a.requests, Succeeded: a.succeeded, Failed: a.failed, TimedOut: a.timedOut, Cancelled: a.cancelled,
+		Requests: a.requests, Sent: a.sent, Succeeded: a.succeeded, Failed: a.failed, TimedOut: a.timedOut, Cancelled: a.cancelled,
 		OutputTokens: a.outputTokens, Lateness: a.lateness.Distribution(), ReadDelay: a.readDelay.Distribution(),
 		KernelStamped: ratio(float64(a.kernelStamped), float64(a.answered)),
 	}

@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -18,7 +17,12 @@ const (
 // Derive fills s with what x tells: instants relative to the run's anchor
 // (anchorMono on the process's monotonic clock), chunks, tokens and errors. What
 // identifies the entry and what was asked for stay as the caller set them. It
-// reuses the slices of s and keeps none of x.
+// reuses the slices of s and keeps none of x; with room in them it allocates
+// nothing.
+//
+// Bytes of one connection arrive in order, and a reply after its request. A stamp
+// that says otherwise, which the mapping of the wall clock may do by a little, is
+// moved up to the instant before it, so no gap is negative.
 func Derive(x *Exchange, anchorMono int64, s *Sample) {
 	rel := func(at int64) int64 {
 		if at == Absent {
@@ -46,23 +50,28 @@ func deriveChunks(x *Exchange, anchorMono int64, s *Sample) {
 	if len(x.Chunks) == 0 || x.Sent == Absent {
 		return
 	}
+	at := x.Sent
 	for i := range x.Chunks {
 		c := &x.Chunks[i]
-		s.ChunkOffsets = append(s.ChunkOffsets, c.At-x.Sent)
+		at = max(at, c.At)
+		s.ChunkOffsets = append(s.ChunkOffsets, at-x.Sent)
 		if s.FirstOutput == Absent && c.Kind != Reasoning {
-			s.FirstOutput = c.At - anchorMono
+			s.FirstOutput = at - anchorMono
 		}
 	}
-	s.FirstToken = x.Chunks[0].At - anchorMono
-	s.LastToken = x.Chunks[len(x.Chunks)-1].At - anchorMono
+	s.FirstToken = s.Sent + s.ChunkOffsets[0]
+	s.LastToken = at - anchorMono
+	if s.End != Absent {
+		s.End = max(s.End, s.LastToken)
+	}
 }
 
 // deriveTokens finds how many tokens each chunk held, by the best evidence.
+// Output tokens are usage's number where there is one.
 func deriveTokens(x *Exchange, s *Sample) {
 	s.ChunkTokens = s.ChunkTokens[:0]
 	s.OutputTokens, s.TokenSource = x.Usage.Output, ""
-	n := len(x.Chunks)
-	if n == 0 {
+	if len(x.Chunks) == 0 {
 		return
 	}
 	switch {
@@ -75,8 +84,8 @@ func deriveTokens(x *Exchange, s *Sample) {
 	default:
 		s.TokenSource, s.ChunkTokens = SourceChunks, s.ChunkTokens[:0]
 	}
-	if s.OutputTokens < 0 {
-		s.OutputTokens = int32(streamed(s))
+	if s.OutputTokens <= 0 { // not told, or nonsense: there were tokens
+		s.OutputTokens = int32(min(streamed(s), math.MaxInt32))
 	}
 	if !slices.ContainsFunc(s.ChunkTokens, func(m int32) bool { return m != 1 }) {
 		s.ChunkTokens = s.ChunkTokens[:0] // one each needs no list
@@ -95,7 +104,12 @@ func streamed(s *Sample) int64 {
 	return sum
 }
 
+// byUsageDelta takes what usage grew by from chunk to chunk. It needs usage on
+// every one of several chunks: on a single one it is no more than the total.
 func byUsageDelta(x *Exchange, s *Sample) bool {
+	if len(x.Chunks) < 2 {
+		return false
+	}
 	last := int32(0)
 	for i := range x.Chunks {
 		total := x.Chunks[i].UsageTotal
@@ -106,6 +120,11 @@ func byUsageDelta(x *Exchange, s *Sample) bool {
 		s.ChunkTokens = append(s.ChunkTokens, total-last)
 		last = total
 	}
+	// By the first chunk, usage had grown by what was thought in silence, too.
+	if unseen := hidden(x); unseen > 0 && unseen < s.ChunkTokens[0] {
+		s.ChunkTokens[0] -= unseen
+	}
+	takeTail(x, s)
 	return true
 }
 
@@ -117,7 +136,18 @@ func byLogprobs(x *Exchange, s *Sample) bool {
 		}
 		s.ChunkTokens = append(s.ChunkTokens, x.Chunks[i].Tokens)
 	}
+	takeTail(x, s)
 	return true
+}
+
+// takeTail gives the last chunk the few tokens that usage's total has beyond the
+// chunks' own counts: an end-of-sequence token has no text and so no chunk. A
+// larger difference is a contradiction and stays visible in the row.
+func takeTail(x *Exchange, s *Sample) {
+	tail := int64(x.Usage.Output-hidden(x)) - streamed(s)
+	if tail > 0 && tail <= max(2, int64(x.Usage.Output)/20) {
+		s.ChunkTokens[len(s.ChunkTokens)-1] += int32(tail)
+	}
 }
 
 // byUsageTotal gives each chunk one token and spreads the rest over them by the
@@ -147,28 +177,51 @@ func hidden(x *Exchange) int32 {
 // spread adds excess tokens to counts in proportion to the chunks' text, by the
 // largest remainder; ties go to the earlier chunk.
 func spread(chunks []Chunk, counts []int32, excess int64) {
-	text := int64(0)
+	text, left := int64(0), excess
 	for i := range chunks {
 		text += weight(&chunks[i])
 	}
-	type share struct {
-		rest  int64
-		index int
-	}
-	left := excess
-	shares := make([]share, len(chunks))
 	for i := range chunks {
-		part := excess * weight(&chunks[i])
-		counts[i] += int32(min(part/text, math.MaxInt32/2))
-		left -= part / text
-		shares[i] = share{part % text, i}
+		part := excess * weight(&chunks[i]) / text
+		counts[i] += int32(min(part, math.MaxInt32/2))
+		left -= part
 	}
-	slices.SortFunc(shares, func(a, b share) int {
-		return cmp.Or(cmp.Compare(b.rest, a.rest), cmp.Compare(a.index, b.index))
-	})
-	for i := int64(0); i < left; i++ {
-		counts[shares[i].index]++
+	if left == 0 {
+		return
 	}
+	rest := func(i int) int64 { return excess * weight(&chunks[i]) % text }
+	least, ties := leastRest(len(chunks), rest, text, left)
+	for i := range chunks {
+		switch r := rest(i); {
+		case r > least:
+			counts[i]++
+		case r == least && ties > 0:
+			counts[i]++
+			ties--
+		}
+	}
+}
+
+// leastRest is the smallest of the n largest remainders below limit, and how many
+// of those equal to it are among them. A search over values needs no memory.
+func leastRest(chunks int, rest func(i int) int64, limit, n int64) (least, ties int64) {
+	atLeast := func(v int64) (count int64) {
+		for i := range chunks {
+			if rest(i) >= v {
+				count++
+			}
+		}
+		return count
+	}
+	low, high := int64(0), limit // atLeast(low) >= n > atLeast(high)
+	for high-low > 1 {
+		if mid := low + (high-low)/2; atLeast(mid) >= n {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return low, n - atLeast(high)
 }
 
 func weight(c *Chunk) int64 { return max(int64(c.TextBytes), 1) }

@@ -17,13 +17,23 @@ type ErrorGroup struct {
 	HTTPStatus int32  `json:"http_status,omitempty"`
 	Index      int64  `json:"index"`
 	TimedOut   int64  `json:"timed_out,omitempty"` // of Count
+	// FirstSeen is when the first one ended, in seconds since the run's anchor.
+	FirstSeen *float64 `json:"first_seen,omitempty"`
 }
 
 type errorGroups struct{ groups []ErrorGroup }
 
 func (e *errorGroups) add(x *Sample) {
 	kind := cmp.Or(x.ErrorKind, "unknown")
-	e.merge1(ErrorGroup{Kind: kind, Count: 1, Message: x.ErrorMessage, HTTPStatus: x.HTTPStatus, Index: x.Index, TimedOut: one(x.Status == TimedOut)})
+	g := ErrorGroup{
+		Kind: kind, Count: 1, Message: x.ErrorMessage, HTTPStatus: x.HTTPStatus, Index: x.Index,
+		TimedOut: one(x.Status == TimedOut),
+	}
+	if x.End != Absent {
+		seen := float64(x.End) / 1e9
+		g.FirstSeen = &seen
+	}
+	e.merge1(g)
 }
 
 func (e *errorGroups) merge1(g ErrorGroup) {
@@ -39,6 +49,9 @@ func (e *errorGroups) merge1(g ErrorGroup) {
 	h := &e.groups[i]
 	h.Count += g.Count
 	h.TimedOut += g.TimedOut
+	if g.FirstSeen != nil && (h.FirstSeen == nil || *g.FirstSeen < *h.FirstSeen) {
+		h.FirstSeen = g.FirstSeen
+	}
 	if g.Index < h.Index {
 		h.Index, h.Message, h.HTTPStatus = g.Index, g.Message, g.HTTPStatus
 	}

@@ -1,5 +1,7 @@
 package measure
 
+import "math"
+
 // Figure is the id of a figure that has a distribution: one value a request, or,
 // for itl, icl and stamp_uncertainty, one a token or chunk.
 type Figure string
@@ -150,7 +152,7 @@ func (s *Sample) TokensPerSecond() (int64, bool) {
 	if !ok || d <= 0 || s.OutputTokens < 2 {
 		return 0, false
 	}
-	return int64(float64(s.OutputTokens-1) / float64(d) * 1e12), true
+	return int64(math.Round(float64(s.OutputTokens-1) * 1e12 / float64(d))), true
 }
 
 // chunkTokens is how many tokens chunk i held.

@@ -47,11 +47,11 @@ func (s *Set) foldStream(p *phase, info *PhaseInfo, x *Sample) {
 		return
 	}
 	icl, itl := p.hist(iICL), p.hist(iITL)
-	for i := 1; i < len(x.ChunkOffsets); i++ {
-		gap := x.ChunkOffsets[i] - x.ChunkOffsets[i-1]
-		m := int64(x.chunkTokens(i))
+	for gap := range x.ICL() {
 		icl.Record(gap, 1)
-		itl.Record(gap/max(m, 1), m)
+	}
+	for gap, times := range x.ITL() {
+		itl.Record(gap, times)
 	}
 }
 

@@ -112,8 +112,11 @@ func (h *Histogram) Quantile(q float64) (int64, bool) {
 	k := max(int64(math.Ceil(q*float64(n)-1e-9)), 1)
 	// The library rounds q·n to the nearest rank; k/n hits k exactly.
 	v := h.hdr.ValueAtQuantile(100 * float64(k) / float64(n))
-	if k == 1 && h.overflow == 0 {
+	switch {
+	case k == 1 && h.overflow == 0:
 		v = h.min
+	case v < h.scale.low:
+		v = 0 // below the first bucket's end there is no telling
 	}
 	return min(max(v, h.min), h.max), true
 }

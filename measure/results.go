@@ -1,5 +1,7 @@
 package measure
 
+import "math"
+
 // Scope is what a figure is taken over.
 type Scope int
 
@@ -66,58 +68,101 @@ type Throughput struct {
 	OutputTokens   int64    `json:"output_tokens"`
 	TokensOfFailed int64    `json:"tokens_of_failed"` // streamed by requests that did not succeed
 	Sent           int64    `json:"sent"`
-	InFlightMean   *float64 `json:"in_flight_mean"`
-	InFlightPeak   *float64 `json:"in_flight_peak"` // on a grid of 10 ms, of all requests in that time
+	// InFlightMean is weighted by time, from first sent to last end, of the scope's
+	// own requests; InFlightPeak is on a grid of 10 ms (wider beyond 87 minutes), of
+	// all requests while the scope's were sent.
+	InFlightMean *float64 `json:"in_flight_mean"`
+	InFlightPeak *float64 `json:"in_flight_peak"`
 }
 
-// Throughput returns the rates over a scope.
+// Throughput returns the rates over a scope. Request, input, output and total
+// throughput are of the requests intended in it; steady and peak ones of the
+// tokens that arrived in it, whatever stage their request belongs to.
 func (s *Set) Throughput(sc Scope) Throughput {
-	var t Throughput
-	sum := newPhase()
-	window, sentWithin := 0.0, int64(0)
-	var steady struct{ tokens, ended, input float64 }
-	for _, p := range s.scope(sc) {
+	phases, sum := s.scope(sc), newPhase()
+	for _, p := range phases {
 		sum.add(p)
-		begin, end := p.window()
-		window += float64(end-begin) / 1e9
-		sentWithin += p.sent - p.sentAfter
-		tokens, ended, input := s.timeline.span(begin, end)
-		steady.tokens, steady.ended, steady.input = steady.tokens+tokens, steady.ended+ended, steady.input+input
 	}
+	var t Throughput
 	t.InputTokens, t.OutputTokens, t.TokensOfFailed, t.Sent = sum.inputTokens, sum.outputTokens, sum.failedTokens, sum.sent
-	if d, ok := between(sum.firstSent, sum.lastToken); ok && sum.succeeded > 0 {
-		seconds := float64(d) / 1e9
-		t.Duration = &seconds
-		t.RequestThroughput = ratio(float64(sum.succeeded), seconds)
-		t.InputThroughput = ratio(float64(sum.inputTokens), seconds)
-		t.OutputThroughput = ratio(float64(sum.outputTokens), seconds)
-		t.TotalTokenThroughput = ratio(float64(sum.inputTokens+sum.outputTokens), seconds)
+	t.overall(sum)
+	s.dispatched(&t, phases)
+	s.steady(&t, phases)
+	if d, ok := between(sum.firstSent, sum.lastToken); ok && d > 0 {
 		length := min(d, PeakWindow)
 		t.PeakOutputThroughput = ratio(s.timeline.peak(sum.firstSent, sum.lastToken, length), float64(length)/1e9)
 	}
-	if window > 0 {
-		t.DispatchWindow = &window
-		t.AchievedRate = ratio(float64(sentWithin), window)
-		t.SteadyRequestThroughput = ratio(steady.ended, window)
-		t.SteadyInputThroughput = ratio(steady.input, window)
-		t.SteadyOutputThroughput = ratio(steady.tokens, window)
-		t.SteadyTotalTokenThroughput = ratio(steady.input+steady.tokens, window)
-	}
 	if d, ok := between(sum.firstSent, sum.lastEnd); ok {
 		t.InFlightMean = ratio(sum.busyNanos, float64(d))
-		peak := float64(s.timeline.flightPeak(sum.firstSent, sum.lastEnd))
+		peak := float64(s.timeline.flightPeak(sum.firstSent, sum.lastSent))
+		if t.InFlightMean != nil { // shorter requests than the grid's step escape it
+			peak = max(peak, math.Ceil(*t.InFlightMean-1e-9))
+		}
 		t.InFlightPeak = &peak
 	}
 	return t
 }
 
+// overall fills in the rates over duration.
+func (t *Throughput) overall(sum *phase) {
+	d, ok := between(sum.firstSent, sum.lastToken)
+	if !ok || sum.succeeded == 0 {
+		return
+	}
+	seconds := float64(d) / 1e9
+	t.Duration = &seconds
+	t.RequestThroughput = ratio(float64(sum.succeeded), seconds)
+	t.InputThroughput = ratio(float64(sum.inputTokens), seconds)
+	t.OutputThroughput = ratio(float64(sum.outputTokens), seconds)
+	t.TotalTokenThroughput = ratio(float64(sum.inputTokens+sum.outputTokens), seconds)
+}
+
+// dispatched fills in what was sent within the phases' own dispatch windows.
+func (s *Set) dispatched(t *Throughput, phases []*phase) {
+	window, sent := 0.0, 0.0
+	for _, p := range phases {
+		begin, end := p.window()
+		window += float64(end-begin) / 1e9
+		if p.lastSent <= end {
+			sent += float64(p.sent)
+		} else {
+			sent += p.sends.until(end)
+		}
+	}
+	if window > 0 {
+		t.DispatchWindow = &window
+		t.AchievedRate = ratio(sent, window)
+	}
+}
+
+// steady fills in what arrived from the first begin of dispatch, which is the end
+// of warmup, to its last end. Between them lie also drains from stage to stage.
+func (s *Set) steady(t *Throughput, phases []*phase) {
+	from, to := int64(Absent), int64(Absent)
+	for _, p := range phases {
+		if begin, end := p.window(); end > begin {
+			from, to = earlier(from, begin), max(to, end)
+		}
+	}
+	d, ok := between(from, to)
+	if !ok {
+		return
+	}
+	seconds := float64(d) / 1e9
+	tokens, ended, input := s.timeline.span(from, to)
+	t.SteadyRequestThroughput = ratio(ended, seconds)
+	t.SteadyInputThroughput = ratio(input, seconds)
+	t.SteadyOutputThroughput = ratio(tokens, seconds)
+	t.SteadyTotalTokenThroughput = ratio(input+tokens, seconds)
+}
+
 // window is the dispatch window; its end is the last request sent while the
 // controller has not told one.
 func (p *phase) window() (begin, end int64) {
-	if p.end > 0 {
+	switch {
+	case p.end > 0:
 		return p.begin, p.end
-	}
-	if p.lastSent == Absent {
+	case p.lastSent == Absent:
 		return p.begin, p.begin
 	}
 	return p.begin, max(p.lastSent, p.begin)
@@ -173,9 +218,10 @@ func (s *Set) Stamps(sc Scope) (answered, kernel int64) {
 	return answered, kernel
 }
 
-// Overflow is how many values lie beyond the histograms' bounds, all stages.
+// Overflow is how many values lie beyond the histograms' bounds, all stages, and
+// how many requests lie outside the time line and are in no figure.
 func (s *Set) Overflow() int64 {
-	n := int64(0)
+	n := s.beyond
 	for _, p := range s.scope(Measured) {
 		for _, h := range p.hists {
 			if h != nil {
@@ -203,27 +249,4 @@ func (s *Set) Series() []Second {
 		}
 	}
 	return points
-}
-
-// Live is how far a run has come, for its progress.
-type Live struct {
-	Sent, Done       int64
-	OutputTokens     int64 // of the last full second before now
-	TTFTP50, TTFTP99 int64 // nanoseconds, 0 when there is none
-}
-
-// Live returns the progress at an instant since the anchor.
-func (s *Set) Live(now int64) Live {
-	var l Live
-	for _, p := range s.scope(Measured) {
-		l.Sent += p.sent
-		l.Done += p.succeeded
-	}
-	if i := now/s.series.width - 1; i >= 0 && i < int64(len(s.series.points)) {
-		l.OutputTokens = s.series.points[i].tokens * pointNanos / s.series.width
-	}
-	h := s.Histogram(Measured, TTFT)
-	l.TTFTP50, _ = h.Quantile(0.5)
-	l.TTFTP99, _ = h.Quantile(0.99)
-	return l
 }

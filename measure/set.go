@@ -1,7 +1,8 @@
 package measure
 
 import (
-	"fmt"
+	"errors"
+	"math"
 	"slices"
 )
 
@@ -31,6 +32,8 @@ type Set struct {
 	cfg      Config
 	phases   []*phase
 	timeline timeline
+	beyond   int64 // instants before the anchor or beyond the horizon
+	live     live
 	series   series
 	errors   errorGroups
 	agents   map[string]*agent
@@ -45,7 +48,8 @@ type phase struct {
 	firstSent, lastSent     int64
 	lastToken               int64 // of succeeded requests
 	lastEnd                 int64
-	sent, sentAfter         int64 // after the window's end
+	sent                    int64
+	sends                   lane // when
 	succeeded               int64
 	inputTokens             int64
 	outputTokens            int64
@@ -67,7 +71,7 @@ func NewSet(cfg Config) *Set {
 }
 
 func newPhase() *phase {
-	return &phase{firstSent: Absent, lastSent: Absent, lastToken: Absent, lastEnd: Absent}
+	return &phase{firstSent: Absent, lastSent: Absent, lastToken: Absent, lastEnd: Absent, sends: newLane()}
 }
 
 // Window tells the dispatch window of a phase, in nanoseconds since the anchor.
@@ -94,8 +98,13 @@ func (s *Set) Fold(agentName string, x *Sample) {
 		return
 	case s.cfg.Phases[x.Phase].Warmup:
 		s.warmup++
+		s.live.fold(x)
+		return
+	case s.misplaced(x):
+		s.beyond++
 		return
 	}
+	s.live.fold(x)
 	info := &s.cfg.Phases[x.Phase]
 	s.agent(agentName).fold(x)
 	s.foldSent(p, x)
@@ -108,15 +117,29 @@ func (s *Set) Fold(agentName string, x *Sample) {
 	s.judge(p, x)
 }
 
+// The time line reaches from a little before the anchor to a month behind it: one
+// broken clock must not make its bins so wide that nothing can be told from them.
+const (
+	horizon = 31 * 24 * 3600 * 1_000_000_000
+	early   = -60 * 1_000_000_000
+)
+
+// misplaced reports whether a request lies outside the time line.
+func (s *Set) misplaced(x *Sample) bool {
+	last := max(x.Sent, x.LastToken, x.End)
+	if n := len(x.ChunkOffsets); n > 0 {
+		last = max(last, x.Sent+slices.Max(x.ChunkOffsets))
+	}
+	return x.Sent != Absent && x.Sent < early || last > horizon
+}
+
 // foldSent takes what every request has that was sent.
 func (s *Set) foldSent(p *phase, x *Sample) {
 	if x.Sent == Absent {
 		return
 	}
 	p.sent++
-	if p.end > 0 && x.Sent > p.end {
-		p.sentAfter++
-	}
+	p.sends.add(x.Sent, 1)
 	p.firstSent = earlier(p.firstSent, x.Sent)
 	p.lastSent = max(p.lastSent, x.Sent)
 	s.series.at(x.Sent).sent++
@@ -154,11 +177,7 @@ func (s *Set) foldTokens(p *phase, x *Sample) {
 		p.askedGot += int64(x.OutputTokens)
 	}
 	p.lastToken = max(p.lastToken, x.LastToken)
-	for i, offset := range x.ChunkOffsets {
-		n := x.chunkTokens(i)
-		s.timeline.at(x.Sent + offset).tokens += n
-		s.series.at(x.Sent + offset).tokens += int64(n)
-	}
+	s.foldArrivals(x)
 	if x.End != Absent {
 		b := s.timeline.at(x.End)
 		b.ended++
@@ -168,6 +187,36 @@ func (s *Set) foldTokens(p *phase, x *Sample) {
 	if v, ok := x.TTFT(); ok && s.cfg.Streaming {
 		s.series.at(x.FirstToken).ttft.add(v, 1)
 	}
+}
+
+// foldArrivals puts output tokens where they arrived. What was counted and came
+// in no chunk, as silent reasoning, had been made by the first token. Where the
+// detail was shed, they lie evenly between first and last.
+func (s *Set) foldArrivals(x *Sample) {
+	for i, offset := range x.ChunkOffsets {
+		s.arrived(x.Sent+offset, x.chunkTokens(i))
+	}
+	unseen := x.OutputTokens - int32(min(streamed(x), math.MaxInt32))
+	if unseen <= 0 || x.FirstToken == Absent || x.LastToken == Absent {
+		return
+	}
+	if len(x.ChunkOffsets) > 0 {
+		s.arrived(x.FirstToken, unseen)
+		return
+	}
+	parts := min(unseen, evenParts)
+	for i := range int64(parts) {
+		at := x.FirstToken + (x.LastToken-x.FirstToken)/int64(max(parts-1, 1))*i
+		s.arrived(at, int32((i+1)*int64(unseen)/int64(parts)-i*int64(unseen)/int64(parts)))
+	}
+}
+
+// evenParts is into how many parts tokens without detail are dealt at most.
+const evenParts = 256
+
+func (s *Set) arrived(at int64, n int32) {
+	s.timeline.at(at).tokens += n
+	s.series.at(at).tokens += int64(n)
 }
 
 func (s *Set) judge(p *phase, x *Sample) {
@@ -206,7 +255,7 @@ func (p *phase) hist(i int) *Histogram {
 // many values could not be taken.
 func (s *Set) Merge(o *Set) (dropped int64, err error) {
 	if !slices.Equal(s.cfg.Phases, o.cfg.Phases) || s.cfg.SLO != o.cfg.SLO || s.cfg.TimeTolerance != o.cfg.TimeTolerance || s.cfg.Streaming != o.cfg.Streaming {
-		return 0, fmt.Errorf("merge sets: they measure against different configs")
+		return 0, errors.New("merge sets: they measure against different configs")
 	}
 	for i, p := range s.phases {
 		n, err := p.merge(o.phases[i])
@@ -224,6 +273,8 @@ func (s *Set) Merge(o *Set) (dropped int64, err error) {
 		}
 	}
 	s.warmup += o.warmup
+	s.beyond += o.beyond
+	s.live.merge(&o.live)
 	return dropped, nil
 }
 
@@ -241,15 +292,15 @@ func (p *phase) merge(o *phase) (dropped int64, err error) {
 		p.begin, p.end = o.begin, o.end
 	}
 	p.add(o)
+	p.sends.merge(&o.sends)
 	return dropped, nil
 }
 
-// add adds o's sums, leaving histograms and window alone.
+// add adds o's sums, leaving histograms, sends and window alone.
 func (p *phase) add(o *phase) {
 	p.firstSent = earlier(p.firstSent, o.firstSent)
 	p.lastSent, p.lastToken, p.lastEnd = max(p.lastSent, o.lastSent), max(p.lastToken, o.lastToken), max(p.lastEnd, o.lastEnd)
 	p.sent += o.sent
-	p.sentAfter += o.sentAfter
 	p.succeeded += o.succeeded
 	p.inputTokens += o.inputTokens
 	p.outputTokens += o.outputTokens

@@ -76,24 +76,49 @@ func (t *timeline) span(from, to int64) (tokens, ended, inputTokens float64) {
 const peakStep = 100_000_000
 
 // peak is the most tokens in any window of the given length that begins on the
-// grid from some instant on.
+// grid and lies between two instants. When only one fits, it is all tokens there.
 func (t *timeline) peak(from, to, window int64) float64 {
 	if window <= 0 {
 		return 0
 	}
+	sums := t.sums()
 	step := max(peakStep, t.width)
+	last := (to/t.width + 1) * t.width // the bin that holds to counts whole
 	best := 0.0
-	for at := from / step * step; at < to; at += step {
-		tokens, _, _ := t.span(at, at+window)
-		best = max(best, tokens)
+	if to-from <= window {
+		best = t.before(sums, last) - t.before(sums, from/t.width*t.width)
+	}
+	for at := from / step * step; at < last; at += step {
+		best = max(best, t.before(sums, at+window)-t.before(sums, at))
 	}
 	return best
 }
 
-// flightPeak is the most requests in flight at any bin's begin between two
-// instants.
+// sums are the tokens before each bin, and before the end.
+func (t *timeline) sums() []int64 {
+	sums := make([]int64, len(t.bins)+1)
+	for i := range t.bins {
+		sums[i+1] = sums[i] + int64(t.bins[i].tokens)
+	}
+	return sums
+}
+
+// before is how many tokens arrived before an instant; of the bin that it cuts the
+// share that lies before.
+func (t *timeline) before(sums []int64, nanos int64) float64 {
+	i := max(nanos, 0) / t.width
+	if i >= int64(len(t.bins)) {
+		return float64(sums[len(t.bins)])
+	}
+	share := float64(max(nanos, 0)-i*t.width) / float64(t.width)
+	return float64(sums[i]) + share*float64(t.bins[i].tokens)
+}
+
+// flightPeak is the most requests in flight at any bin's begin from one instant to
+// the first at or after another: a peak always follows upon a request sent.
 func (t *timeline) flightPeak(from, to int64) int64 {
 	most, now := int64(0), int64(0)
+	to += t.width - 1
 	for i := range t.bins {
 		now += int64(t.bins[i].flight)
 		if at := int64(i) * t.width; at >= from && at <= to {

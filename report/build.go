@@ -21,11 +21,8 @@ func Build(in Input) (*Report, error) {
 		Model: in.Spec.Endpoint.Model, State: in.State, Reason: in.Reason,
 		Accounting: accounting(&in), Metrics: metrics(in.Set, measure.Measured),
 		Series: series(in.Set.Series()), Errors: in.Set.Errors(), Agents: agentReports(&in), Server: in.Server,
-		Definitions: definitionMap(), Spec: in.Spec,
+		Definitions: definitionMap(), Spec: in.Spec, WorkloadHash: Hash(in.WorkloadHash),
 		StartedAt: in.Anchor.UTC(), EndedAt: in.Ended.UTC(), StampedeVersion: in.Version,
-	}
-	if in.WorkloadHash != "" {
-		r.WorkloadHash = &in.WorkloadHash
 	}
 	if r.Labels == nil {
 		r.Labels = map[string]string{}

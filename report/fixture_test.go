@@ -2,7 +2,9 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -92,9 +94,9 @@ func (f *fixture) finish(spec *workload.Spec, cfg measure.Config, l *ledger.Ledg
 		p.Accounting = l.Phase(int32(i))
 		set.Window(int32(i), p.Begin, p.End)
 	}
-	for agent, samples := range f.samples {
-		for i := range samples {
-			set.Fold(agent, &samples[i])
+	for _, agent := range slices.Sorted(maps.Keys(f.samples)) { // sums depend on the order in their last digits
+		for i := range f.samples[agent] {
+			set.Fold(agent, &f.samples[agent][i])
 		}
 	}
 	anchor := time.Date(2026, 11, 23, 18, 0, 0, 123456789, time.UTC)

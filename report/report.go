@@ -55,10 +55,21 @@ type Report struct {
 	Definitions map[string]Definition `json:"definitions"`
 	// Spec is the effective spec, secrets masked.
 	Spec            *workload.Spec `json:"spec"`
-	WorkloadHash    *string        `json:"workload_hash"`
+	WorkloadHash    Hash           `json:"workload_hash"`
 	StartedAt       time.Time      `json:"started_at"` // the run's anchor
 	EndedAt         time.Time      `json:"ended_at"`
 	StampedeVersion string         `json:"stampede_version"`
+}
+
+// Hash is a workload hash in hex; empty, which is null, when it is not known.
+type Hash string
+
+// MarshalJSON implements json.Marshaler.
+func (h Hash) MarshalJSON() ([]byte, error) {
+	if h == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(h))
 }
 
 // Metrics are distributions by figure; nil where the figure does not exist.

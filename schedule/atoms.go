@@ -114,28 +114,33 @@ func (tr *translator) parenthesis() (expression, error) {
 }
 
 // listed translates the elements of a list up to its end, and an index after it.
+// first is an element that was read already.
 func (tr *translator) listed(end string, first *expression) (expression, error) {
 	var codes []string
 	for first != nil || !tr.take(end) {
-		element, err := expression{}, error(nil)
-		switch {
-		case first != nil:
-			element, first = *first, nil
-		case len(codes) > 0 && !tr.take(","):
-			return expression{}, tr.unexpected("a comma or %s should stand here", end)
-		case len(codes) > 0 && tr.take(end):
-			return tr.indexed(codes)
-		default:
-			if element, err = tr.conditional(); err != nil {
-				return element, err
-			}
-		}
-		if element, err = tr.asNumber(element); err != nil {
+		element, err := tr.element(first)
+		if err != nil {
 			return element, err
 		}
+		first = nil
 		codes = append(codes, element.code)
+		if !tr.take(",") && tr.tokens[0].text != end {
+			return expression{}, tr.unexpected("a comma or %s should stand here", end)
+		}
 	}
 	return tr.indexed(codes)
+}
+
+// element is the next number of a list, or the one that was read already.
+func (tr *translator) element(read *expression) (expression, error) {
+	if read != nil {
+		return tr.asNumber(*read)
+	}
+	e, err := tr.conditional()
+	if err != nil {
+		return e, err
+	}
+	return tr.asNumber(e)
 }
 
 func (tr *translator) indexed(codes []string) (expression, error) {

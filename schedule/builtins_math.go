@@ -75,7 +75,8 @@ func (f mathFunction) call(_ *starlark.Thread, b *starlark.Builtin, args starlar
 	if f.two != nil {
 		want = 2
 	}
-	if len(kwargs) > 0 || len(args) != want && !(f.optional && len(args) == 1) {
+	fits := len(args) == want || f.optional && len(args) == 1
+	if len(kwargs) > 0 || !fits {
 		return nil, fmt.Errorf("%s takes %d arguments, got %d", b.Name(), want, len(args))
 	}
 	if n, ok := args[0].(starlark.Int); ok && f.whole {
@@ -85,7 +86,7 @@ func (f mathFunction) call(_ *starlark.Thread, b *starlark.Builtin, args starlar
 	if err != nil {
 		return nil, err
 	}
-	result := math.NaN()
+	var result float64
 	switch {
 	case f.one != nil:
 		result = f.one(x[0])

@@ -118,7 +118,7 @@ func (tc *faultCase) run(t *testing.T, s *Server, body string) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	id := t.Name()
-	r := ask(t, client, s, "/v1/chat/completions", body, "X-Request-Id: "+id, "X-Sim-Fault: "+tc.fault)
+	r := ask(client, s, "/v1/chat/completions", body, "X-Request-Id: "+id, "X-Sim-Fault: "+tc.fault)
 	if (tc.err == nil) != (r.err == nil) || tc.err != nil && tc.err != errAny && !errors.Is(r.err, tc.err) {
 		t.Errorf("error %v, want %v", r.err, tc.err)
 	}
@@ -140,14 +140,14 @@ func (tc *faultCase) run(t *testing.T, s *Server, body string) {
 func TestStallForEver(t *testing.T) {
 	s := start(t, Config{Slots: 1})
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 50 * time.Millisecond}
-	r := ask(t, client, s, "/v1/chat/completions", chatBody(5), "X-Request-Id: s", "X-Sim-Fault: stall=2")
+	r := ask(client, s, "/v1/chat/completions", chatBody(5), "X-Request-Id: s", "X-Sim-Fault: stall=2")
 	if r.err == nil || r.tokens != 2 {
 		t.Errorf("%d tokens, error %v", r.tokens, r.err)
 	}
 	if rec := recordOf(t, s, "s"); rec.Status != StatusDisconnected || rec.OutputTokens != 2 {
 		t.Errorf("%s", lines(t, rec))
 	}
-	if r := ask(t, http.DefaultClient, s, "/v1/chat/completions", chatBody(5)); !r.done {
+	if r := ask(http.DefaultClient, s, "/v1/chat/completions", chatBody(5)); !r.done {
 		t.Error("the only slot is not free again")
 	}
 }
@@ -156,7 +156,7 @@ func TestConfiguredFaults(t *testing.T) {
 	s := start(t, Config{Faults: []string{"status=429@1/3", "status=500@1/2"}})
 	var got []int
 	for range 6 {
-		got = append(got, ask(t, http.DefaultClient, s, "/v1/chat/completions", chatBody(1)).status)
+		got = append(got, ask(http.DefaultClient, s, "/v1/chat/completions", chatBody(1)).status)
 	}
 	// The second rule counts only what the first let pass: requests 1, 2, 4, 5.
 	for i, want := range []int{200, 500, 429, 200, 500, 429} {
@@ -164,10 +164,10 @@ func TestConfiguredFaults(t *testing.T) {
 			t.Fatalf("statuses %v", got)
 		}
 	}
-	if r := ask(t, http.DefaultClient, s, "/v1/chat/completions", chatBody(1), "X-Sim-Fault: none"); r.status != 200 {
+	if r := ask(http.DefaultClient, s, "/v1/chat/completions", chatBody(1), "X-Sim-Fault: none"); r.status != 200 {
 		t.Errorf("the header doesn't override: %d", r.status)
 	}
-	if r := ask(t, http.DefaultClient, s, "/v1/chat/completions", chatBody(1), "X-Sim-Fault: boom"); r.status != 400 {
+	if r := ask(http.DefaultClient, s, "/v1/chat/completions", chatBody(1), "X-Sim-Fault: boom"); r.status != 400 {
 		t.Errorf("an unknown fault is answered %d", r.status)
 	}
 }
@@ -175,7 +175,7 @@ func TestConfiguredFaults(t *testing.T) {
 func TestCloseAfterReplyClosesUnsaid(t *testing.T) {
 	s := start(t, Config{})
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
-	r := ask(t, client, s, "/v1/chat/completions", chatBody(1), "X-Sim-Fault: close_after_reply")
+	r := ask(client, s, "/v1/chat/completions", chatBody(1), "X-Sim-Fault: close_after_reply")
 	if !r.done || r.err != nil {
 		t.Fatalf("%+v", r)
 	}

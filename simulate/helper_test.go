@@ -93,11 +93,10 @@ type result struct {
 
 // ask sends body to path and reads the answer, naively. opts are headers,
 // "Name: value".
-func ask(t testing.TB, client *http.Client, s *Server, path, body string, opts ...string) result {
-	t.Helper()
+func ask(client *http.Client, s *Server, path, body string, opts ...string) result {
 	req, err := http.NewRequest(http.MethodPost, "http://"+s.Addr()+path, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		return result{err: err}
 	}
 	for _, o := range opts {
 		name, value, _ := strings.Cut(o, ": ")

@@ -14,6 +14,31 @@ var errEOF = io.EOF
 // older or future stamp tells of a clock that was stepped.
 const maxStampAge = int64(10 * time.Second)
 
+// A pair whose two clocks were read further apart than maxPairGap (ns) is read
+// again, a few times: whatever lies between them would shift a whole record.
+const (
+	maxPairGap = 2000
+	pairTries  = 4
+)
+
+// readPair returns the present moment on both clocks, read close together.
+func readPair() clock.Pair {
+	best, gap := clock.Pair{}, int64(never)
+	before := clock.Now()
+	for range pairTries {
+		p := clock.ReadPair()
+		after := clock.Now()
+		if after-before < gap {
+			best, gap = p, after-before
+		}
+		if gap <= maxPairGap {
+			break
+		}
+		before = after
+	}
+	return best
+}
+
 // instant is the moment at which bytes arrived, on both clocks.
 type instant struct {
 	mono, unix int64

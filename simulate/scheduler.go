@@ -42,6 +42,7 @@ type scheduler struct {
 	heap    dueHeap
 	queue   []*stream // FIFO of those without a slot
 	running int
+	freed   int64 // when all slots were taken last
 	scratch []byte
 	spare   []order
 	blocked sync.WaitGroup // writes that wait for their clients
@@ -137,7 +138,8 @@ func (s *scheduler) obey(o order) {
 	case s.slots > 0 && s.running >= s.slots:
 		s.queue = append(s.queue, st)
 	default:
-		s.begin(st, st.came.mono)
+		// An arrival may be read after a slot that was taken then became free.
+		s.begin(st, max(st.came.mono, s.freed))
 	}
 }
 
@@ -270,7 +272,9 @@ func (s *scheduler) end(st *stream, status string, now int64) {
 		s.meter.waiting.Add(-1)
 		return
 	}
-	s.running--
+	if s.running--; s.running+1 == s.slots {
+		s.freed = now
+	}
 	for len(s.queue) > 0 && (s.slots == 0 || s.running < s.slots) {
 		next := s.queue[0]
 		s.queue[0] = nil

@@ -13,7 +13,7 @@ import (
 
 func TestChatStream(t *testing.T) {
 	s := start(t, Config{Seed: 7})
-	r := ask(t, http.DefaultClient, s, "/v1/chat/completions", chatBody(40), "X-Request-Id: a.1-5")
+	r := ask(http.DefaultClient, s, "/v1/chat/completions", chatBody(40), "X-Request-Id: a.1-5")
 	if r.status != 200 || r.err != nil || !r.done {
 		t.Fatalf("status %d, error %v, done %v", r.status, r.err, r.done)
 	}
@@ -47,7 +47,7 @@ func TestShapes(t *testing.T) {
 	} {
 		t.Run(tc.shape, func(t *testing.T) {
 			s := start(t, Config{Shape: tc.shape})
-			r := ask(t, http.DefaultClient, s, "/v1/chat/completions", chatBody(2), "X-Request-Id: x")
+			r := ask(http.DefaultClient, s, "/v1/chat/completions", chatBody(2), "X-Request-Id: x")
 			if len(r.events) != tc.events || !r.done || r.tokens != 2 {
 				t.Fatalf("%d events: %+v", len(r.events), r)
 			}
@@ -64,7 +64,7 @@ func TestShapes(t *testing.T) {
 func TestCompletionsStream(t *testing.T) {
 	s := start(t, Config{})
 	body := `{"prompt":"a b","max_tokens":3,"stream":true,"logprobs":1,"stream_options":{"include_usage":true}}`
-	r := ask(t, http.DefaultClient, s, "/v1/completions", body, "X-Request-Id: c")
+	r := ask(http.DefaultClient, s, "/v1/completions", body, "X-Request-Id: c")
 	if r.tokens != 3 || r.text != plainText(seedFor(0, "c", 0), 0, 3) || !r.done || r.usage.Completion != 3 {
 		t.Errorf("%+v", r)
 	}
@@ -76,7 +76,7 @@ func TestCompletionsStream(t *testing.T) {
 func TestWholeReplies(t *testing.T) {
 	s := start(t, Config{ReasoningTokens: 2})
 	seed := seedFor(0, "w", 0)
-	r := ask(t, http.DefaultClient, s, "/v1/chat/completions", `{"messages":[{"role":"user","content":"hi"}],"max_completion_tokens":5}`, "X-Request-Id: w")
+	r := ask(http.DefaultClient, s, "/v1/chat/completions", `{"messages":[{"role":"user","content":"hi"}],"max_completion_tokens":5}`, "X-Request-Id: w")
 	var chat struct {
 		Object  string
 		Choices []struct {
@@ -95,7 +95,7 @@ func TestWholeReplies(t *testing.T) {
 	if m.Reasoning != plainText(seed, 0, 2) || m.Content != plainText(seed, 2, 5) || chat.Usage.Completion != 5 || chat.Usage.Completions.Reasoning != 2 {
 		t.Errorf("%s", r.body)
 	}
-	r = ask(t, http.DefaultClient, s, "/v1/completions", `{"prompt":"hi","max_tokens":5}`, "X-Request-Id: w")
+	r = ask(http.DefaultClient, s, "/v1/completions", `{"prompt":"hi","max_tokens":5}`, "X-Request-Id: w")
 	var text struct {
 		Choices []struct{ Text string }
 	}
@@ -108,7 +108,7 @@ func TestReasoningAndUsageEach(t *testing.T) {
 	s := start(t, Config{ReasoningTokens: 3, TokensPerChunk: 2})
 	body := strings.Replace(chatBody(8), `"include_usage":true`, `"include_usage":true,"continuous_usage_stats":true`, 1)
 	body = strings.Replace(body, `"stream":true`, `"stream":true,"logprobs":true,"return_token_ids":true`, 1)
-	r := ask(t, http.DefaultClient, s, "/v1/chat/completions", body, "X-Request-Id: r")
+	r := ask(http.DefaultClient, s, "/v1/chat/completions", body, "X-Request-Id: r")
 	seed := seedFor(0, "r", 0)
 	if r.thought != plainText(seed, 0, 3) || r.text != plainText(seed, 3, 8) {
 		t.Errorf("thought %q, text %q", r.thought, r.text)
@@ -167,7 +167,7 @@ func TestLengths(t *testing.T) {
 			if tc.header != "" {
 				opts = append(opts, tc.header)
 			}
-			r := ask(t, http.DefaultClient, s, "/v1/chat/completions", body, opts...)
+			r := ask(http.DefaultClient, s, "/v1/chat/completions", body, opts...)
 			if !r.done || r.reason != tc.reason || r.thought+r.text != plainText(seedFor(0, "l", 0), 0, tc.tokens) {
 				t.Errorf("done %v, reason %q, %d token events", r.done, r.reason, r.tokens)
 			}
@@ -207,8 +207,10 @@ func TestRefusals(t *testing.T) {
 			if tc.key != "" {
 				opts = append(opts, tc.key)
 			}
-			r := ask(t, &http.Client{Transport: &http.Transport{}}, s, "/v1/chat/completions", tc.body, opts...)
-			var e struct{ Error struct{ Message, Type string } }
+			r := ask(&http.Client{Transport: &http.Transport{}}, s, "/v1/chat/completions", tc.body, opts...)
+			var e struct {
+				Error struct{ Message, Type string }
+			}
 			if err := json.Unmarshal([]byte(r.body), &e); err != nil || r.err != nil {
 				t.Fatalf("%v, %v in %q", err, r.err, r.body)
 			}
@@ -247,10 +249,10 @@ func TestOtherRoutes(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
-	if r := ask(t, http.DefaultClient, s, "/reset_prefix_cache", ""); r.status != 200 {
+	if r := ask(http.DefaultClient, s, "/reset_prefix_cache", ""); r.status != 200 {
 		t.Errorf("reset: %+v", r)
 	}
-	if r := ask(t, http.DefaultClient, s, "/tokenize", `{"model":"m2","prompt":"a b c"}`); !strings.Contains(r.body, `"count":3`) {
+	if r := ask(http.DefaultClient, s, "/tokenize", `{"model":"m2","prompt":"a b c"}`); !strings.Contains(r.body, `"count":3`) {
 		t.Errorf("tokenize: %+v", r)
 	}
 	if sum := s.Summary(); sum.CacheResets != 2 || sum.OtherRequests["/nothing"] != 1 {
@@ -261,20 +263,20 @@ func TestOtherRoutes(t *testing.T) {
 func TestPrefixCache(t *testing.T) {
 	s := start(t, Config{PrefixCacheBlocks: 100, TokensPerWord: 1.5})
 	body := strings.Replace(chatBody(1), "one two three", strings.Repeat("word ", 40), 1)
-	cold := ask(t, http.DefaultClient, s, "/v1/chat/completions", body)
-	warm := ask(t, http.DefaultClient, s, "/v1/chat/completions", body)
+	cold := ask(http.DefaultClient, s, "/v1/chat/completions", body)
+	warm := ask(http.DefaultClient, s, "/v1/chat/completions", body)
 	if cold.usage.Details.Cached != 0 || warm.usage.Details.Cached != 48 || warm.usage.Prompt != 60 {
 		t.Errorf("cold %+v, warm %+v", cold.usage, warm.usage)
 	}
-	ask(t, http.DefaultClient, s, "/reset_prefix_cache", "")
-	if r := ask(t, http.DefaultClient, s, "/v1/chat/completions", body); r.usage.Details.Cached != 0 {
+	ask(http.DefaultClient, s, "/reset_prefix_cache", "")
+	if r := ask(http.DefaultClient, s, "/v1/chat/completions", body); r.usage.Details.Cached != 0 {
 		t.Errorf("after reset %+v", r.usage)
 	}
 }
 
 func TestMetrics(t *testing.T) {
 	s := start(t, Config{TTFT: "2ms"})
-	ask(t, http.DefaultClient, s, "/v1/chat/completions", chatBody(5), "X-Request-Id: m")
+	ask(http.DefaultClient, s, "/v1/chat/completions", chatBody(5), "X-Request-Id: m")
 	recordOf(t, s, "m")
 	_, body := get(t, s, "/metrics")
 	for _, want := range []string{
@@ -350,7 +352,7 @@ func TestRunEndsInTheMiddle(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- s.Run(ctx) }()
 	asked := make(chan result)
-	go func() { asked <- ask(t, http.DefaultClient, s, "/v1/chat/completions", chatBody(5), "X-Request-Id: e") }()
+	go func() { asked <- ask(http.DefaultClient, s, "/v1/chat/completions", chatBody(5), "X-Request-Id: e") }()
 	waitFor(t, "running reply", func() bool { return s.meter.generated.Load() == 1 })
 	cancel()
 	if err := <-ended; err != nil {

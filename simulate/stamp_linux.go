@@ -9,8 +9,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/stampede-bench/stampede/internal/clock"
 )
 
 // prepareSockets turns on kernel receive stamps. It is set on the listener:
@@ -85,7 +83,7 @@ func (s *socket) recvmsg(fd uintptr) bool {
 			s.readN, s.readErr = 0, errEOF
 		default:
 			s.readN, s.readErr = n, nil
-			s.readAt = instantOf(kernelStamp(s.oob[:oobn]), clock.ReadPair())
+			s.readAt = instantOf(kernelStamp(s.oob[:oobn]), readPair())
 		}
 		return true
 	}

@@ -5,8 +5,6 @@ package simulate
 import (
 	"net"
 	"syscall"
-
-	"github.com/stampede-bench/stampede/internal/clock"
 )
 
 func prepareSockets(_, _ string, _ syscall.RawConn) error { return nil }
@@ -19,7 +17,7 @@ func newSocket(nc net.Conn) (*socket, error) { return &socket{nc}, nil }
 // read is Read with the instant at which it returned.
 func (s *socket) read(p []byte) (int, instant, error) {
 	n, err := s.Conn.Read(p)
-	return n, instantOf(0, clock.ReadPair()), err
+	return n, instantOf(0, readPair()), err
 }
 
 // writeNow writes all of p. Only the owner of the reply calls it.

@@ -239,7 +239,6 @@ func (cl *Client) hand(o outcome) {
 func (cl *Client) resend(c *Call) {
 	cl.stats.stale.Add(1)
 	c.again()
-	c.x.Sent = measure.Absent
 	c.started = clock.Now()
 	cl.life.RLock()
 	defer cl.life.RUnlock()

@@ -62,6 +62,9 @@ func shared(t *testing.T, path string, a, b reflect.Value) {
 	t.Helper()
 	switch a.Kind() {
 	case reflect.Struct:
+		if a.Type() == reflect.TypeFor[secret.String]() {
+			return // its value never changes
+		}
 		for i := range a.NumField() {
 			shared(t, path+"."+a.Type().Field(i).Name, a.Field(i), b.Field(i))
 		}

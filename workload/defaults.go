@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/stampede-bench/stampede/internal/secret"
 )
 
 // Defaults of a spec; each can be said otherwise.
@@ -60,7 +58,7 @@ func (c *completer) endpoint(e *Endpoint) {
 		e.Region = DefaultRegion
 		c.say("no region given: %s", DefaultRegion)
 	}
-	if _, given := authorization(e.Headers); !given && e.APIKeyEnv == "" && e.APIKey == (secret.String{}) && isOpenAI(e.URL) {
+	if _, given := authorization(e.Headers); !given && e.APIKeyEnv == "" && e.APIKey.Empty() && isOpenAI(e.URL) {
 		e.APIKeyEnv = DefaultKeyEnv
 		c.say("no key given: the environment variable %s is used", DefaultKeyEnv)
 	}

@@ -32,7 +32,7 @@ load:
 // All errors come at once, each with its path and often with a hint.
 func ExampleErrors() {
 	_, _, err := workload.Parse([]byte(`
-endpoint: {url: "localhost:8000/v1", modle: llama}
+endpoint: {url: "localhost:8000/v1", modell: llama}
 load:
   stages:
     - {rate: 10}
@@ -48,7 +48,7 @@ load:
 		}
 	}
 	// Output:
-	// endpoint.modle: is not a key of a spec
+	// endpoint.modell: is not a key of a spec
 	//   hint: did you mean model?
 	// endpoint.url: must be a base URL such as http://host:8000/v1, with http or https, got "localhost:8000/v1"
 	//   hint: did you mean http://localhost:8000/v1?

@@ -127,7 +127,7 @@ func (b *ExtraBody) UnmarshalJSON(data []byte) error {
 // as it was written: same keys, same order, same numbers. What can't be read
 // becomes null.
 func MaskBody(data []byte) []byte {
-	n, _ := document(data)
+	n, _, _ := document(data)
 	if n == nil {
 		return []byte("null")
 	}

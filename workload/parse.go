@@ -22,6 +22,8 @@ type Parsed struct {
 	TestID string
 	// Seed says that the document is the seed's body.
 	Seed bool
+	// Report says that the document is a report, whose spec this is.
+	Report bool
 
 	origin map[string]string // spec path → the seed body's path
 }
@@ -52,7 +54,7 @@ func ParseSeed(data []byte) (Parsed, error) { return parse(data, readSeed, (*Spe
 type reader func(*decoder, *node) Parsed
 
 func parse(data []byte, read reader, validate func(*Spec) error) (Parsed, error) {
-	n, errs := document(data)
+	n, report, errs := document(data)
 	if n == nil {
 		return Parsed{}, errs
 	}
@@ -61,7 +63,11 @@ func parse(data []byte, read reader, validate func(*Spec) error) (Parsed, error)
 	if p.Spec == nil {
 		return Parsed{}, d.errs.orNil()
 	}
+	p.Report = report
 	dropMaskedKey(p.Spec)
+	if report && p.Spec.Dataset.Path != "" {
+		p.Spec.Dataset.CorpusHash = "" // the upload may be gone; the file is read again
+	}
 	var more Errors
 	if err := validate(p.Spec); errors.As(err, &more) {
 		for _, f := range p.relocate(more).without(d.errs) {
@@ -105,51 +111,53 @@ func dropMaskedKey(s *Spec) {
 	}
 }
 
-// document makes the tree of a spec from bytes in any notation.
-func document(data []byte) (*node, Errors) {
+// document makes the tree of a spec from bytes in any notation, and says whether
+// they are a report.
+func document(data []byte) (n *node, report bool, errs Errors) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if len(data) > maxDocument {
-		return nil, syntax(fmt.Errorf("the document has %d bytes, at most %d are read", len(data), maxDocument))
+		return nil, false, syntax(fmt.Errorf("the document has %d bytes, at most %d are read", len(data), maxDocument))
 	}
 	trimmed := bytes.TrimSpace(data)
 	if len(trimmed) == 0 {
-		return nil, syntax(errEmpty)
+		return nil, false, syntax(errEmpty)
 	}
 	if trimmed[0] == '{' {
 		return jsonDocument(data)
 	}
-	return tree((*builder).yaml, data)
+	n, errs = tree((*builder).yaml, data)
+	return n, false, errs
 }
 
 // jsonDocument reads what begins like JSON; YAML's flow notation does, too.
-func jsonDocument(data []byte) (*node, Errors) {
-	inner, wrapped := unwrap(data)
-	n, errs := tree((*builder).json, inner)
+func jsonDocument(data []byte) (n *node, report bool, errs Errors) {
+	inner, wrapped, report := unwrap(data)
+	n, errs = tree((*builder).json, inner)
 	if n != nil || wrapped {
-		return n, errs
+		return n, report, errs
 	}
 	if y, yamlErrs := tree((*builder).yaml, data); y != nil {
-		return y, yamlErrs
+		return y, false, yamlErrs
 	}
-	return nil, errs
+	return nil, false, errs
 }
 
 // unwrap returns the spec of a report, or of a RegisterTest request.
-func unwrap(data []byte) ([]byte, bool) {
+func unwrap(data []byte) (inner []byte, wrapped, report bool) {
 	var outer map[string]json.RawMessage
 	if json.Unmarshal(data, &outer) != nil {
-		return data, false
+		return data, false, false
 	}
 	spec, ok := outer["spec"]
 	if !ok || !bytes.HasPrefix(bytes.TrimSpace(spec), []byte("{")) {
-		return data, false
+		return data, false, false
 	}
 	_, verdict := outer["verdict"]
 	_, accounting := outer["accounting"]
-	if verdict || accounting || isRequest(outer) {
-		return spec, true
+	if report = verdict || accounting; report || isRequest(outer) {
+		return spec, true, report
 	}
-	return data, false
+	return data, false, false
 }
 
 func isRequest(outer map[string]json.RawMessage) bool {

@@ -267,6 +267,11 @@ func TestReportIsASpecAgain(t *testing.T) {
 		t.Errorf("got %s", asJSON(t, again))
 	}
 
+	p, err := ParseFull([]byte(`{"verdict":{},"spec":{"endpoint":{"url":"http://h"},"dataset":{"path":"a.jsonl","corpus_hash":"ab"}}}`))
+	if err != nil || !p.Report || p.Spec.Dataset.CorpusHash != "" {
+		t.Errorf("a report's data is read again from its file: got %+v, %v", p, err)
+	}
+
 	s.Endpoint.APIKeyEnv = ""
 	s.Endpoint.Headers["X-Api-Key"] = "sk-secret"
 	s.Sampling.ExtraBody = ExtraBody{"user_token": "sk-secret"}

@@ -14,7 +14,7 @@ const (
 	maxStages      = 1000
 	maxRate        = 1e9 // requests per second: a nanosecond each
 	maxConcurrency = 1_000_000
-	maxRequests    = 1_000_000_000_000
+	maxRequests    = 1_000_000_000
 	maxTrials      = 1000
 	maxAgents      = 100_000
 	maxGates       = 100

@@ -89,6 +89,10 @@ func (c *checker) apiKey(e *Endpoint) {
 	if e.APIKeyEnv != "" && !envName.MatchString(e.APIKeyEnv) {
 		c.badHint("endpoint.api_key_env", "it takes the variable's name, not the key", "must be the name of an environment variable: letters, digits and underscores")
 	}
+	name, authorized := authorization(e.Headers)
+	if authorized && e.APIKeyEnv != "" {
+		c.badHint("endpoint.api_key_env", "give one of them", "must not be given together with headers.%s", name)
+	}
 	key := e.APIKey.Reveal()
 	switch {
 	case key == "":
@@ -103,7 +107,7 @@ func (c *checker) apiKey(e *Endpoint) {
 	case CanonicalType(e.Type) == TypeBedrock && !strings.Contains(key, "|"):
 		c.bad("endpoint.api_key", "must be ACCESS|SECRET for bedrock")
 	}
-	if name, ok := authorization(e.Headers); ok && key != noKey {
+	if authorized && e.APIKeyEnv == "" && key != noKey {
 		c.badHint("endpoint.api_key", "give one of them", "must not be given together with headers.%s", name)
 	}
 }

@@ -76,6 +76,10 @@ func TestValidateRefuses(t *testing.T) {
 			s.Endpoint.APIKey = secret.New("sekret")
 			s.Endpoint.Headers = Headers{"authorization": "Bearer sekret"}
 		}, "endpoint.api_key: must not be given together with headers.authorization"},
+		{func(s *Spec) {
+			s.Endpoint.APIKey, s.Endpoint.APIKeyEnv = secret.New("sekret"), "KEY"
+			s.Endpoint.Headers = Headers{"Authorization": "Bearer sekret"}
+		}, "endpoint.api_key_env: must not be given together with headers.Authorization"},
 		{func(s *Spec) { s.Endpoint.Headers = Headers{"a b": "sekret"} }, `endpoint.headers["a b"]: must have a name of letters, digits and hyphens`},
 		{func(s *Spec) { s.Endpoint.Headers = Headers{"X-A": "1", "x-a": "2"} }, "endpoint.headers.x-a: is given twice, as X-A and as x-a"},
 		{func(s *Spec) { s.Endpoint.Headers = Headers{"X-A": "sek\nret"} }, "endpoint.headers.X-A: must be one line of at most 16384 bytes"},
@@ -251,7 +255,6 @@ func TestNotYet(t *testing.T) {
 		"dataset.tokenizer":          func(s *Spec) { s.Dataset.Tokenizer = "gpt2" },
 		"trials":                     func(s *Spec) { s.Trials = 2 },
 		"gates":                      func(s *Spec) { s.Gates = []string{"fail_rate<1%"} },
-		"load.skip_idle_min":         func(s *Spec) { s.Load.SkipIdleMin = sec },
 		"load.stages[0].replay":      stage(Stage{Replay: &Replay{}}),
 		"sessions.human_input_wps":   func(s *Spec) { s.Sessions.HumanInputWPS = ptr(2.0) },
 		"sessions.separate_turns":    func(s *Spec) { s.Sessions.SeparateTurns = true },

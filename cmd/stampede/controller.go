@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/reflection"
 
 	"github.com/stampede-bench/stampede/controller"
 )
@@ -113,7 +112,6 @@ const shutdownPatience = 5 * time.Second
 func serve(ctx context.Context, c *controller.Controller, grpcListener, httpListener net.Listener) error {
 	grpcServer := grpc.NewServer()
 	c.Register(grpcServer)
-	reflection.Register(grpcServer)
 	httpServer := &http.Server{Handler: c.HTTPHandler(), ReadHeaderTimeout: 10 * time.Second}
 
 	g, ctx := errgroup.WithContext(ctx)

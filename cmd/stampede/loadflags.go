@@ -12,7 +12,7 @@ var loadFlagNames = []string{"rate", "arrival", "burstiness", "max-concurrency",
 // load replaces the file's stages when any load flag was given.
 func (s *specFlags) load(spec *workload.Spec) error {
 	if s.warmup != "" {
-		w, err := warmupOf(s.warmup)
+		w, err := workload.ParseWarmup(s.warmup)
 		if err != nil {
 			return flagError("warmup", err)
 		}
@@ -66,9 +66,6 @@ func (s *specFlags) rateStages() ([]workload.Stage, error) {
 		stage := s.bounded(workload.Stage{Rate: &r, Arrival: s.arrival, MaxConcurrency: s.maxConcurrency})
 		if s.given("burstiness") {
 			stage.Burstiness = &s.burstiness
-			if stage.Arrival == "" {
-				stage.Arrival = "gamma"
-			}
 		}
 		stages = append(stages, stage)
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -63,7 +61,7 @@ func newRegisterCommand(io streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		id, more, err := c.Register(cmd.Context(), s, client.RegisterOptions{TestID: spec.testID})
+		id, more, err := c.Register(cmd.Context(), s, client.RegisterOptions{TestID: spec.parsed.TestID})
 		if err != nil {
 			return err
 		}
@@ -240,14 +238,10 @@ func newAgentsCommand(io streams) *cobra.Command {
 }
 
 func printSpec(io streams, spec *workload.Spec) error {
-	data, err := json.MarshalIndent(spec, "", "  ")
+	data, err := spec.YAML()
 	if err != nil {
 		return err
 	}
-	return printLineTo(io.out, data)
-}
-
-func printLineTo(w io.Writer, data []byte) error {
-	_, err := w.Write(append(data, '\n'))
+	_, err = io.out.Write(data)
 	return err
 }

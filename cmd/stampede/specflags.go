@@ -1,13 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -18,7 +15,7 @@ import (
 // specFlags are the flags that set keys of the spec.
 type specFlags struct {
 	file   string
-	testID string // asked for by the file
+	parsed workload.Parsed // of the file
 	flags  *pflag.FlagSet
 
 	url, model, endpointType, api, apiKeyEnv string
@@ -125,7 +122,7 @@ func (s *specFlags) spec(in io.Reader, baseURL string) (*workload.Spec, []string
 		if err := overlay(spec); err != nil {
 			var more workload.Errors
 			if !errors.As(err, &more) {
-				return nil, nil, usageError(err, "")
+				return nil, nil, err
 			}
 			errs = append(errs, more...)
 		}
@@ -137,9 +134,21 @@ func (s *specFlags) spec(in io.Reader, baseURL string) (*workload.Spec, []string
 		return nil, nil, usageError(errors.New("--url is required"), "stampede run --url http://localhost:8000/v1, or try stampede run --simulate")
 	}
 	if err := spec.Validate(); err != nil {
-		return nil, nil, err
+		return nil, nil, s.inFile(err)
+	}
+	if err := spec.NotYet(); err != nil {
+		return nil, nil, s.inFile(err)
 	}
 	return spec, notices, nil
+}
+
+// inFile gives errors the paths that the file's writer used.
+func (s *specFlags) inFile(err error) error {
+	var errs workload.Errors
+	if s.parsed.Spec != nil && errors.As(err, &errs) {
+		return s.parsed.Relocate(errs)
+	}
+	return err
 }
 
 func (s *specFlags) read(in io.Reader) (*workload.Spec, []string, error) {
@@ -150,9 +159,8 @@ func (s *specFlags) read(in io.Reader) (*workload.Spec, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	parsed, err := workload.ParseDraft(data)
-	s.testID = parsed.TestID
-	return parsed.Spec, parsed.Notices, err
+	s.parsed, err = workload.ParseDraft(data)
+	return s.parsed.Spec, s.parsed.Notices, err
 }
 
 // maxSpecBytes bounds a spec file; reports, which are specs too, are the largest.
@@ -204,10 +212,8 @@ func (s *specFlags) endpoint(spec *workload.Spec) error {
 func (s *specFlags) prompts(spec *workload.Spec) error {
 	d, p := &spec.Dataset, &spec.Sampling
 	if s.dataset != "" {
-		d.Name, d.Path = s.dataset, ""
-		if _, err := os.Stat(s.dataset); err == nil || strings.ContainsAny(s.dataset, "./\\") && !strings.Contains(s.dataset, "://") {
-			d.Name, d.Path = "", s.dataset
-		}
+		named := workload.ParseDataset(s.dataset)
+		d.Name, d.Path = named.Name, named.Path
 	}
 	setString(&d.InputTokens, s.inputTokens)
 	setString(&d.OutputTokens, s.outputTokens)
@@ -229,9 +235,9 @@ func (s *specFlags) prompts(spec *workload.Spec) error {
 		p.IgnoreEOS = &s.ignoreEOS
 	}
 	if s.extraBody != "" {
-		var body workload.ExtraBody
-		if err := json.Unmarshal([]byte(s.extraBody), &body); err != nil {
-			return flagError("extra-body", fmt.Errorf("must be a JSON object: %w", err))
+		body, err := workload.ParseExtraBody(s.extraBody)
+		if err != nil {
+			return flagError("extra-body", err)
 		}
 		p.ExtraBody = body
 	}
@@ -301,16 +307,4 @@ func setDuration(to *workload.Duration, v time.Duration) {
 
 func flagError(flag string, err error) error {
 	return workload.Errors{{Path: "--" + flag, Message: err.Error()}}
-}
-
-// warmupOf reads "10s" or "100".
-func warmupOf(text string) (workload.Warmup, error) {
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return workload.Warmup{Requests: n}, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return workload.Warmup{}, fmt.Errorf("must be a duration such as 10s or a count such as 100, got %q", text)
-	}
-	return workload.Warmup{Duration: workload.Duration(d)}, nil
 }

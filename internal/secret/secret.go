@@ -12,24 +12,36 @@ import (
 const Mask = "***"
 
 // String is a secret. Every way of formatting or marshalling it yields Mask, or
-// nothing when it is empty; Reveal is the only way to its value.
-type String struct{ v string }
+// nothing when it is empty; Reveal is the only way to its value. The value lies
+// behind a pointer, because fmt prints unexported fields of a struct without
+// asking their methods; so compare with Reveal, not with ==.
+type String struct{ v *string }
 
 // New returns v as a secret.
-func New(v string) String { return String{v} }
+func New(v string) String {
+	if v == "" {
+		return String{}
+	}
+	return String{&v}
+}
 
 // Reveal returns the value.
-func (s String) Reveal() string { return s.v }
+func (s String) Reveal() string {
+	if s.v == nil {
+		return ""
+	}
+	return *s.v
+}
 
 // Empty reports whether there is no value.
-func (s String) Empty() bool { return s.v == "" }
+func (s String) Empty() bool { return s.v == nil }
 
 // IsZero makes encoding/json's omitzero leave an empty secret out.
-func (s String) IsZero() bool { return s.v == "" }
+func (s String) IsZero() bool { return s.v == nil }
 
 // String returns Mask, or nothing when s is empty.
 func (s String) String() string {
-	if s.v == "" {
+	if s.v == nil {
 		return ""
 	}
 	return Mask

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/stampede-bench/stampede/measure"
@@ -20,53 +21,65 @@ var outcomes = [...]stampedev1.Outcome{
 	measure.Lost:       stampedev1.Outcome_OUTCOME_UNSPECIFIED, // an agent never says so
 }
 
-// SampleToProto returns the wire form of s, which keeps none of its slices.
-func SampleToProto(s *measure.Sample) *stampedev1.Sample {
-	p := &stampedev1.Sample{
-		Index: s.Index, Session: s.Session, Turn: s.Turn, Phase: s.Phase, Attempt: s.Attempt,
-		Outcome:               outcomes[min(int(s.Status), len(outcomes)-1)],
-		ScheduleOffsetNanos:   instant(s.ScheduleOffset),
-		IntendedNanos:         instant(s.Intended),
-		SentNanos:             instant(s.Sent),
-		HeadersNanos:          instant(s.Headers),
-		FirstTokenNanos:       instant(s.FirstToken),
-		FirstOutputNanos:      instant(s.FirstOutput),
-		LastTokenNanos:        instant(s.LastToken),
-		EndNanos:              instant(s.End),
-		TokenSource:           s.TokenSource,
-		InputTokenCount:       known(s.InputTokens),
-		OutputTokenCount:      known(s.OutputTokens),
-		ReasoningTokenCount:   known(s.ReasoningTokens),
-		CachedTokenCount:      known(s.CachedTokens),
-		FinishReason:          s.FinishReason,
-		KernelStamped:         s.KernelStamped,
-		StampUncertaintyNanos: s.StampUncertainty, ReadDelayMaxNanos: s.ReadDelayMax,
-		CoalescedChunkCount: s.CoalescedChunks, ConnectionReused: s.Reused, ConnectNanos: s.ConnectNanos,
-		HttpStatus: s.HTTPStatus, ErrorKind: s.ErrorKind, ErrorMessage: s.ErrorMessage,
-		DetailShed: s.DetailShed, StaleConnection: s.Stale,
-		InputTokensAskedCount: s.InputTokensAsked,
-	}
-	if s.OutputTokensAsked > 0 {
-		asked := s.OutputTokensAsked
-		p.OutputTokensAskedCount = &asked
-	}
-	p.ChunkGapNanos = gaps(s.ChunkOffsets)
-	p.ChunkTokenCounts = append([]int32(nil), s.ChunkTokens...)
-	return p
+// boxes hold what the message has only pointers to, in one allocation.
+type boxes struct {
+	instants [8]int64
+	counts   [5]int32
+	nInstant int
+	nCount   int
 }
 
-func instant(at int64) *int64 {
+func (b *boxes) instant(at int64) *int64 {
 	if at == measure.Absent {
 		return nil
 	}
-	return &at
+	box := &b.instants[b.nInstant]
+	b.nInstant++
+	*box = at
+	return box
 }
 
-func known(n int32) *int32 {
-	if n < 0 {
+// count boxes n unless it is below the least that says something.
+func (b *boxes) count(n, least int32) *int32 {
+	if n < least {
 		return nil
 	}
-	return &n
+	box := &b.counts[b.nCount]
+	b.nCount++
+	*box = n
+	return box
+}
+
+// SampleToProto returns the wire form of s, which keeps none of its slices.
+func SampleToProto(s *measure.Sample) *stampedev1.Sample {
+	b := &boxes{}
+	return &stampedev1.Sample{
+		Index: s.Index, Session: s.Session, Turn: s.Turn, Phase: s.Phase, Attempt: s.Attempt,
+		Outcome:                outcomes[min(int(s.Status), len(outcomes)-1)],
+		ScheduleOffsetNanos:    b.instant(s.ScheduleOffset),
+		IntendedNanos:          b.instant(s.Intended),
+		SentNanos:              b.instant(s.Sent),
+		HeadersNanos:           b.instant(s.Headers),
+		FirstTokenNanos:        b.instant(s.FirstToken),
+		FirstOutputNanos:       b.instant(s.FirstOutput),
+		LastTokenNanos:         b.instant(s.LastToken),
+		EndNanos:               b.instant(s.End),
+		ChunkGapNanos:          gaps(s.ChunkOffsets),
+		ChunkTokenCounts:       append([]int32(nil), s.ChunkTokens...),
+		TokenSource:            s.TokenSource,
+		InputTokenCount:        b.count(s.InputTokens, 0),
+		OutputTokenCount:       b.count(s.OutputTokens, 0),
+		ReasoningTokenCount:    b.count(s.ReasoningTokens, 0),
+		CachedTokenCount:       b.count(s.CachedTokens, 0),
+		OutputTokensAskedCount: b.count(s.OutputTokensAsked, 1),
+		InputTokensAskedCount:  s.InputTokensAsked,
+		FinishReason:           s.FinishReason,
+		KernelStamped:          s.KernelStamped,
+		StampUncertaintyNanos:  s.StampUncertainty, ReadDelayMaxNanos: s.ReadDelayMax,
+		CoalescedChunkCount: s.CoalescedChunks, ConnectionReused: s.Reused, ConnectNanos: s.ConnectNanos,
+		HttpStatus: s.HTTPStatus, ErrorKind: s.ErrorKind, ErrorMessage: s.ErrorMessage,
+		DetailShed: s.DetailShed, StaleConnection: s.Stale,
+	}
 }
 
 // gaps writes offsets as differences, which are short as varints.
@@ -114,39 +127,81 @@ func SampleFromProto(p *stampedev1.Sample, s *measure.Sample) error {
 	return nil
 }
 
-// maxInstant bounds instants so that no sum of two can overflow.
-const maxInstant = 1 << 61
+// Bounds of what an agent of ours sends.
+const (
+	maxInstant = 1 << 61 // ns: no sum of two can overflow
+	maxWord    = 256     // bytes of an error's kind, a finish reason, a token source
+	maxMessage = 64 << 10
+)
 
 func check(p *stampedev1.Sample) error {
-	if n, m := len(p.GetChunkGapNanos()), len(p.GetChunkTokenCounts()); n > MaxChunks || m != 0 && m != n {
-		return fmt.Errorf("sample %d: %d chunk gaps and %d token counts, want equally many, at most %d", p.GetIndex(), n, m, MaxChunks)
+	for _, err := range [...]error{checkChunks(p), checkInstants(p), checkCounts(p), checkTexts(p)} {
+		if err != nil {
+			return fmt.Errorf("sample of entry %d: %w", p.GetIndex(), err)
+		}
+	}
+	return nil
+}
+
+func checkChunks(p *stampedev1.Sample) error {
+	n, m := len(p.GetChunkGapNanos()), len(p.GetChunkTokenCounts())
+	switch {
+	case n > MaxChunks || m != 0 && m != n:
+		return fmt.Errorf("%d chunk gaps and %d token counts, want equally many, at most %d", n, m, MaxChunks)
+	case n > 0 && p.SentNanos == nil:
+		return errors.New("it has token chunks and was never sent")
 	}
 	sum := int64(0)
 	for _, g := range p.GetChunkGapNanos() {
-		if g < -maxInstant || g > maxInstant {
-			return fmt.Errorf("sample %d: chunk gap of %d ns is out of range", p.GetIndex(), g)
+		if g < 0 || g > maxInstant-sum {
+			return fmt.Errorf("a chunk gap of %d ns, want 0 or more and all together at most %d", g, int64(maxInstant))
 		}
-		if sum += g; sum < -maxInstant || sum > maxInstant {
-			return fmt.Errorf("sample %d: chunk offset of %d ns is out of range", p.GetIndex(), sum)
-		}
+		sum += g
 	}
 	for _, n := range p.GetChunkTokenCounts() {
 		if n < 0 {
-			return fmt.Errorf("sample %d: %d tokens in a chunk", p.GetIndex(), n)
+			return fmt.Errorf("%d tokens in a chunk, want 0 or more", n)
 		}
 	}
-	for _, at := range []*int64{p.ScheduleOffsetNanos, p.IntendedNanos, p.SentNanos, p.HeadersNanos, p.FirstTokenNanos, p.FirstOutputNanos, p.LastTokenNanos, p.EndNanos} {
+	return nil
+}
+
+func checkInstants(p *stampedev1.Sample) error {
+	for _, at := range [...]*int64{p.ScheduleOffsetNanos, p.IntendedNanos, p.SentNanos, p.HeadersNanos, p.FirstTokenNanos, p.FirstOutputNanos, p.LastTokenNanos, p.EndNanos} {
 		if at != nil && (*at < -maxInstant || *at > maxInstant) {
-			return fmt.Errorf("sample %d: instant of %d ns is out of range", p.GetIndex(), *at)
+			return fmt.Errorf("an instant of %d ns, want at most ±%d", *at, int64(maxInstant))
 		}
 	}
-	for _, n := range []*int32{p.InputTokenCount, p.OutputTokenCount, p.OutputTokensAskedCount, p.ReasoningTokenCount, p.CachedTokenCount} {
-		if n != nil && *n < 0 {
-			return fmt.Errorf("sample %d: a token count of %d", p.GetIndex(), *n)
+	for _, d := range [...]int64{p.GetStampUncertaintyNanos(), p.GetReadDelayMaxNanos(), p.GetConnectNanos()} {
+		if d < 0 || d > maxInstant {
+			return fmt.Errorf("a duration of %d ns, want 0 to %d", d, int64(maxInstant))
 		}
 	}
-	if p.GetIndex() < 0 || p.GetSession() < 0 || p.GetTurn() < 0 || p.GetPhase() < 0 || p.GetCoalescedChunkCount() < 0 {
-		return fmt.Errorf("sample %d: index, session, turn, phase and counts must not be negative", p.GetIndex())
+	return nil
+}
+
+func checkCounts(p *stampedev1.Sample) error {
+	for _, n := range [...]int64{p.GetIndex(), p.GetSession(), int64(p.GetTurn()), int64(p.GetPhase()), int64(p.GetAttempt()), int64(p.GetCoalescedChunkCount()), int64(p.GetHttpStatus())} {
+		if n < 0 {
+			return fmt.Errorf("index, session, turn, phase, attempt, http_status or coalesced_chunk_count is %d, want 0 or more", n)
+		}
+	}
+	for _, n := range [...]int32{p.GetInputTokenCount(), p.GetOutputTokenCount(), p.GetReasoningTokenCount(), p.GetCachedTokenCount(), p.GetOutputTokensAskedCount(), p.GetInputTokensAskedCount()} {
+		if n < 0 {
+			return fmt.Errorf("a token count of %d, want 0 or more", n)
+		}
+	}
+	return nil
+}
+
+func checkTexts(p *stampedev1.Sample) error {
+	for _, s := range [...]string{p.GetTokenSource(), p.GetFinishReason(), p.GetErrorKind()} {
+		if len(s) > maxWord {
+			return fmt.Errorf("a word of %d bytes, want at most %d", len(s), maxWord)
+		}
+	}
+	if n := len(p.GetErrorMessage()); n > maxMessage {
+		return fmt.Errorf("an error message of %d bytes, want at most %d", n, maxMessage)
 	}
 	return nil
 }

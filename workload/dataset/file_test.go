@@ -55,9 +55,9 @@ u(Anyone here?) -> ()
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	wantNotices := []string{
-		"sharegpt.json: 1 conversations begin with a model's turn, which was left out",
-		"sharegpt.json: 2 conversations have no human turn and were left out",
-		"sharegpt.json: 1 conversations begin with an empty prompt and were left out",
+		"sharegpt.json: conversations that began with a model's turn, which was left out: 1",
+		"sharegpt.json: conversations without a human turn, left out: 2",
+		"sharegpt.json: conversations with an empty first prompt, left out: 1",
 	}
 	if strings.Join(notices, "\n") != strings.Join(wantNotices, "\n") {
 		t.Errorf("notices %q", notices)
@@ -136,7 +136,7 @@ func TestMalformedFilesAreNamedByLineAndColumn(t *testing.T) {
 		{"a.jsonl", "", "a.jsonl: the file is empty"},
 		{"a.jsonl", " \n\n", "a.jsonl: the file is empty"},
 		{"a.json", "[]", "a.json: holds no conversation that could be sent"},
-		{"a.json", `[{"conversations": [{"from": "gpt", "value": "x"}]}]`, "a.json: holds no conversation that could be sent; a.json: 1 conversations have no human turn and were left out"},
+		{"a.json", `[{"conversations": [{"from": "gpt", "value": "x"}]}]`, "a.json: holds no conversation that could be sent; a.json: conversations without a human turn, left out: 1"},
 		{"a.csv", "a,b\n", "a.csv: files that end in .csv can't be read as a dataset; .json and .jsonl can"},
 		{"a", "\n hello", "a:2:2: a dataset begins with [ (a JSON array of rows) or { (one JSON object a line)"},
 		{"a.jsonl", "{\"prompt\": \"x\"}\n{\"prompt\": x}\n", "a.jsonl:2:12: invalid character 'x' looking for beginning of value"},

@@ -27,12 +27,12 @@ func (r *reader) notices() []string {
 	var notices []string
 	say := func(n int, what string) {
 		if n > 0 {
-			notices = append(notices, fmt.Sprintf("%s: %d conversations %s", r.file, n, what))
+			notices = append(notices, fmt.Sprintf("%s: conversations %s: %d", r.file, what, n))
 		}
 	}
-	say(r.cut, "begin with a model's turn, which was left out")
-	say(r.noHuman, "have no human turn and were left out")
-	say(r.noWords, "begin with an empty prompt and were left out")
+	say(r.cut, "that began with a model's turn, which was left out")
+	say(r.noHuman, "without a human turn, left out")
+	say(r.noWords, "with an empty first prompt, left out")
 	return notices
 }
 

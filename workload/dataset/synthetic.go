@@ -96,16 +96,11 @@ func (s *synthetic) prompt(i int64, n int) (string, int) {
 	sequence := s.nonce.Sequence(i)
 	for range nonces {
 		b.WriteString(word(sequence.Next()))
-		b.WriteByte(' ')
 	}
 	end := b.Len()
 	sequence = s.text.Sequence(i)
 	for range n - nonces {
 		b.WriteString(word(sequence.Next()))
-		b.WriteByte(' ')
 	}
 	return b.String()[:b.Len()-1], min(end, b.Len()-1)
 }
-
-// meanWord is the mean length of a word with its space, rounded up to leave room.
-var meanWord = len(strings.Join(words, " "))/len(words) + 1

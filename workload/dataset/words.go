@@ -18,8 +18,19 @@ const TokensPerTextWord = 1.33
 //go:embed words.txt
 var wordList string
 
-// words are common English words, in the order of the alphabet.
-var words = strings.Fields(wordList)
+// words are common English words, in the order of the alphabet, each with a
+// space behind it.
+var words = spaced(strings.Fields(wordList))
+
+// meanWord is the mean length of a word with its space, rounded up to leave room.
+var meanWord = len(strings.Join(words, ""))/len(words) + 1
+
+func spaced(list []string) []string {
+	for i := range list {
+		list[i] += " "
+	}
+	return list
+}
 
 // word picks a word by 64 random bits.
 func word(bits uint64) string { return words[bits>>32*uint64(len(words))>>32] }

@@ -1,0 +1,415 @@
+package controller
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+)
+
+func wantCode(t *testing.T, err error, code, text string) {
+	t.Helper()
+	st, _ := status.FromError(err)
+	if st.Code().String() != code || !strings.Contains(st.Message(), text) {
+		t.Errorf("got %v: %q, want %s with %q", st.Code(), st.Message(), code, text)
+	}
+}
+
+// violations are the fields of a BadRequest, with their hints.
+func violations(err error) map[string]string {
+	fields := map[string]string{}
+	for _, d := range status.Convert(err).Details() {
+		if b, ok := d.(*errdetails.BadRequest); ok {
+			for _, v := range b.GetFieldViolations() {
+				fields[v.GetField()] = v.GetDescription() + " / " + v.GetLocalizedMessage().GetMessage()
+			}
+		}
+	}
+	return fields
+}
+
+func TestRegisterNamesEveryViolation(t *testing.T) {
+	datasets := t.TempDir()
+	if err := os.WriteFile(filepath.Join(datasets, "good.jsonl"), []byte(`{"prompt":"a"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/etc/hostname", filepath.Join(datasets, "link.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	rate := func(v float64) *stampedev1.Load {
+		return &stampedev1.Load{Stages: []*stampedev1.Stage{{Rate: &v, Requests: 1}}}
+	}
+	url := &stampedev1.Endpoint{Url: "http://127.0.0.1:1/v1", Model: "m"}
+	for _, tc := range []struct {
+		name string
+		spec *stampedev1.Spec
+		want map[string]string // path → part of the text; empty: accepted
+	}{
+		{"no spec", nil, map[string]string{"spec": "required"}},
+		{"several at once", &stampedev1.Spec{Endpoint: &stampedev1.Endpoint{}, Load: rate(-3)},
+			map[string]string{"endpoint.url": "", "load.stages[0].rate": "-3"}},
+		{"an environment variable of the caller", &stampedev1.Spec{Endpoint: &stampedev1.Endpoint{Url: url.Url, Model: "m", ApiKeyEnv: "HOME_KEY"}, Load: rate(1)},
+			map[string]string{"endpoint.api_key_env": "--allow-env"}},
+		{"one that is allowed", &stampedev1.Spec{Endpoint: &stampedev1.Endpoint{Url: url.Url, Model: "m", ApiKeyEnv: "ALLOWED"}, Load: rate(1)}, nil},
+		{"a file of the caller", &stampedev1.Spec{Endpoint: url, Load: rate(1), Dataset: &stampedev1.Dataset{Name: "jsonl", Path: "../../etc/passwd"}},
+			map[string]string{"dataset.path": "calling process"}},
+		{"an absolute path elsewhere", &stampedev1.Spec{Endpoint: url, Load: rate(1), Dataset: &stampedev1.Dataset{Name: "jsonl", Path: "/etc/passwd"}},
+			map[string]string{"dataset.path": "dataset folder"}},
+		{"a link out of the folder", &stampedev1.Spec{Endpoint: url, Load: rate(1), Dataset: &stampedev1.Dataset{Name: "jsonl", Path: "link.jsonl"}},
+			map[string]string{"dataset.path": "dataset folder"}},
+		{"a file under the folder", &stampedev1.Spec{Endpoint: url, Load: rate(1), Dataset: &stampedev1.Dataset{Name: "jsonl", Path: "good.jsonl"}}, nil},
+		{"data that was not uploaded", &stampedev1.Spec{Endpoint: url, Load: rate(1), Dataset: &stampedev1.Dataset{Name: "jsonl", CorpusHash: strings.Repeat("0", 64)}},
+			map[string]string{"dataset.corpus_hash": "UploadDataset"}},
+		{"a hash that is a path", &stampedev1.Spec{Endpoint: url, Load: rate(1), Dataset: &stampedev1.Dataset{Name: "jsonl", CorpusHash: "../x"}},
+			map[string]string{"dataset.corpus_hash": ""}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inBubble(t, Config{DatasetDir: datasets, AllowEnv: []string{"ALLOWED"}}, func(r *rig) {
+				_, err := r.tests.RegisterTest(r.ctx, &stampedev1.RegisterTestRequest{Spec: tc.spec})
+				if len(tc.want) == 0 {
+					if err != nil {
+						t.Errorf("refused: %v", err)
+					}
+					return
+				}
+				wantCode(t, err, "InvalidArgument", "")
+				got := violations(err)
+				for path, text := range tc.want {
+					if said, there := got[path]; !there || !strings.Contains(said, text) {
+						t.Errorf("%s: %q, want it to contain %q (all: %v)", path, said, text, got)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestRegisterIsSafeToRepeat(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		req := &stampedev1.RegisterTestRequest{Spec: spec(t, openSpec), RequestId: "same"}
+		a, err := r.tests.RegisterTest(r.ctx, req)
+		if err != nil || len(a.GetTestId()) != 36 {
+			t.Fatalf("%v, %v", a, err)
+		}
+		if b, err := r.tests.RegisterTest(r.ctx, req); err != nil || b.GetTestId() != a.GetTestId() {
+			t.Errorf("repeated: %v, %v", b, err)
+		}
+		req = &stampedev1.RegisterTestRequest{Spec: spec(t, openSpec), TestId: "my-test_1"}
+		if c, err := r.tests.RegisterTest(r.ctx, req); err != nil || c.GetTestId() != "my-test_1" {
+			t.Errorf("own id: %v, %v", c, err)
+		}
+		_, err = r.tests.RegisterTest(r.ctx, req)
+		wantCode(t, err, "AlreadyExists", "my-test_1")
+		for _, bad := range []string{"a.1", "../x", strings.Repeat("a", 65), "a b"} {
+			_, err = r.tests.RegisterTest(r.ctx, &stampedev1.RegisterTestRequest{Spec: spec(t, openSpec), TestId: bad})
+			wantCode(t, err, "InvalidArgument", "test_id")
+		}
+		_, err = r.tests.RegisterTest(r.ctx, &stampedev1.RegisterTestRequest{Spec: spec(t, openSpec), RequestId: strings.Repeat("r", 200)})
+		wantCode(t, err, "InvalidArgument", "request_id")
+	})
+}
+
+func TestStartOfARunningTestIsRefused(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		id := r.register(openSpec)
+		first, err := r.tests.StartTest(r.ctx, &stampedev1.StartTestRequest{TestId: id, RequestId: "s"})
+		if err != nil || first.GetRunId() != id+".1" {
+			t.Fatalf("%v, %v", first, err)
+		}
+		if again, err := r.tests.StartTest(r.ctx, &stampedev1.StartTestRequest{TestId: id, RequestId: "s"}); err != nil || again.GetRunId() != id+".1" {
+			t.Errorf("repeated: %v, %v", again, err)
+		}
+		_, err = r.tests.StartTest(r.ctx, &stampedev1.StartTestRequest{TestId: id})
+		wantCode(t, err, "FailedPrecondition", "already running as "+id+".1")
+		_, err = r.tests.DeleteTest(r.ctx, &stampedev1.DeleteTestRequest{TestId: id})
+		wantCode(t, err, "FailedPrecondition", "is running")
+		if hint := hintIn(err); hint != "cancel it first" {
+			t.Errorf("hint %q", hint)
+		}
+		_, err = r.tests.GetReport(r.ctx, &stampedev1.GetReportRequest{TestId: id})
+		wantCode(t, err, "FailedPrecondition", "has not ended: it is PENDING")
+		_, err = r.tests.StartTest(r.ctx, &stampedev1.StartTestRequest{TestId: "none"})
+		wantCode(t, err, "NotFound", `"none"`)
+		r.agent("a").join()
+		r.finished(id)
+		if next := r.start(id); next != id+".2" {
+			t.Errorf("next run is %s", next)
+		}
+		r.finished(id)
+		if got := r.get(id + ".1"); got.GetRunId() != id+".1" || got.GetState() != stampedev1.State_STATE_SUCCEEDED {
+			t.Errorf("first run: %v", got)
+		}
+	})
+}
+
+func hintIn(err error) string {
+	for _, d := range status.Convert(err).Details() {
+		if m, ok := d.(*errdetails.LocalizedMessage); ok {
+			return m.GetMessage()
+		}
+	}
+	return ""
+}
+
+func TestListPages(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		var want []string
+		for range 5 {
+			want = append([]string{r.register(openSpec)}, want...)
+		}
+		var got []string
+		token := ""
+		for {
+			resp, err := r.tests.ListTests(r.ctx, &stampedev1.ListTestsRequest{PageSize: 2, PageToken: token})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range resp.GetTests() {
+				got = append(got, m.GetTestId())
+			}
+			if token = resp.GetNextPageToken(); token == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("listed %v, want %v", got, want)
+		}
+		_, err := r.tests.ListTests(r.ctx, &stampedev1.ListTestsRequest{PageSize: 1001})
+		wantCode(t, err, "InvalidArgument", "page_size")
+		_, err = r.tests.ListTests(r.ctx, &stampedev1.ListTestsRequest{PageToken: "nonsense"})
+		wantCode(t, err, "InvalidArgument", "page_token")
+	})
+}
+
+func TestSecretsStayInside(t *testing.T) {
+	const secret = "sk-Ma7rk3d-s3cr3t"
+	inBubble(t, Config{}, func(r *rig) {
+		r.agent("a").join()
+		s := spec(t, openSpec)
+		s.Endpoint.ApiKey = secret
+		s.Endpoint.Headers = map[string]string{"X-Api-Key": secret, "X-Plain": "shown"}
+		reg, err := r.tests.RegisterTest(r.ctx, &stampedev1.RegisterTestRequest{Spec: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := r.finished(r.start(reg.GetTestId()))
+		wantState(t, end, stampedev1.State_STATE_SUCCEEDED)
+		list, err := r.tests.ListTests(r.ctx, &stampedev1.ListTestsRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := protojson.Format(end) + protojson.Format(list) + r.report(reg.GetTestId())
+		if strings.Contains(shown, secret) {
+			t.Error("an answer holds the secret")
+		}
+		if end.GetSpec().GetEndpoint().GetApiKey() != "" || end.GetSpec().GetEndpoint().GetHeaders()["X-Plain"] != "shown" {
+			t.Errorf("endpoint shown: %v", end.GetSpec().GetEndpoint())
+		}
+		err = filepath.WalkDir(r.c.cfg.DataDir, func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			raw, err := os.ReadFile(path)
+			if bytes.Contains(raw, []byte(secret)) {
+				t.Errorf("%s holds the secret", path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestKeyComesFromTheControllersEnvironment(t *testing.T) {
+	cfg := Config{AllowEnv: []string{"KEY", "MISSING"}, LookupEnv: func(name string) (string, bool) { return "the-key", name == "KEY" }}
+	inBubble(t, cfg, func(r *rig) {
+		f := r.agent("a").join()
+		keyed := func(env string) string {
+			return strings.Replace(openSpec, "model: m", "model: m, api_key_env: "+env, 1)
+		}
+		id := r.run(keyed("KEY"))
+		r.sleep(2 * time.Second)
+		f.mu.Lock()
+		for _, s := range f.shards {
+			if key := s.spec.Endpoint.APIKey.Reveal(); key != "the-key" {
+				t.Errorf("the agent was given the key %q", key)
+			}
+		}
+		f.mu.Unlock()
+		wantState(t, r.finished(id), stampedev1.State_STATE_SUCCEEDED)
+		end := r.finished(r.run(keyed("MISSING")))
+		wantState(t, end, stampedev1.State_STATE_FAILED)
+		if !strings.Contains(end.GetReason(), "has no MISSING") {
+			t.Errorf("reason %q", end.GetReason())
+		}
+	})
+}
+
+func (r *rig) upload(name string, pieces ...[]byte) (*stampedev1.UploadDatasetResponse, error) {
+	stream, err := r.tests.UploadDataset(r.ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range pieces {
+		m := &stampedev1.UploadDatasetRequest{Data: p}
+		if i == 0 {
+			m.FileName = name
+		}
+		if stream.Send(m) != nil {
+			break
+		}
+	}
+	return stream.CloseAndRecv()
+}
+
+func TestUploadedDataReachesTheAgents(t *testing.T) {
+	inBubble(t, Config{MaxUpload: 10_000}, func(r *rig) {
+		var data []byte
+		for i := range 20 {
+			data = fmt.Appendf(data, "{\"prompt\":\"question %d\",\"output_tokens\":5}\n", i)
+		}
+		up, err := r.upload("../dir/questions.jsonl", data[:100], data[100:])
+		sum := sha256.Sum256(data)
+		if err != nil || up.GetCorpusHash() != hex.EncodeToString(sum[:]) || up.GetSizeBytes() != int64(len(data)) {
+			t.Fatalf("%v, %v", up, err)
+		}
+		r.agent("a").join()
+		r.agent("b").join()
+		end := r.finished(r.run(openSpec + "\ndataset: {name: jsonl, corpus_hash: " + up.GetCorpusHash() + "}"))
+		wantState(t, end, stampedev1.State_STATE_SUCCEEDED)
+		books(t, end, 100, 100, 0, 0)
+
+		_, err = r.upload("big.jsonl", make([]byte, 9000), make([]byte, 9000))
+		wantCode(t, err, "ResourceExhausted", "10000 bytes")
+		_, err = r.upload("", []byte("x"))
+		wantCode(t, err, "InvalidArgument", "file_name")
+		_, err = r.upload("x")
+		wantCode(t, err, "InvalidArgument", "empty")
+		left, err := filepath.Glob(filepath.Join(r.c.files.corpora(), ".*"))
+		if err != nil || len(left) != 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	})
+}
+
+func TestWatchNeverGoesBackAndMaySkip(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		r.agent("a").join()
+		id := r.run(openSpec)
+		stream, err := r.tests.WatchTest(r.ctx, &stampedev1.WatchTestRequest{TestId: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages, revision := 0, int64(0)
+		var last *stampedev1.Test
+		for {
+			resp, err := stream.Recv()
+			if err != nil {
+				break
+			}
+			messages++
+			last = resp.GetTest()
+			if last.GetRevision() <= revision {
+				t.Errorf("revision %d came after %d", last.GetRevision(), revision)
+			}
+			revision = last.GetRevision()
+		}
+		if last.GetState() != stampedev1.State_STATE_SUCCEEDED {
+			t.Errorf("last state %v", last.GetState())
+		}
+		// Six seconds at four a second, and some transitions.
+		if messages < 15 || messages > 45 {
+			t.Errorf("%d messages", messages)
+		}
+		resumed, err := r.tests.WatchTest(r.ctx, &stampedev1.WatchTestRequest{TestId: id, AfterRevision: revision})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := resumed.Recv(); err == nil {
+			t.Errorf("a watch after the last revision sent %v", m)
+		}
+		_, err = mustRecv(r.tests.WatchTest(r.ctx, &stampedev1.WatchTestRequest{TestId: "none"}))
+		wantCode(t, err, "NotFound", "none")
+	})
+}
+
+func mustRecv[T any](stream interface{ Recv() (*T, error) }, err error) (*T, error) {
+	if err != nil {
+		return nil, err
+	}
+	return stream.Recv()
+}
+
+func TestASlowWatcherHoldsNobodyUp(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		r.agent("a").join()
+		id := r.register(openSpec)
+		ctx, cancel := context.WithCancel(r.ctx)
+		stream, err := r.tests.WatchTest(ctx, &stampedev1.WatchTestRequest{TestId: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := stream.Recv()
+		if err != nil || first.GetTest().GetState() != stampedev1.State_STATE_REGISTERED {
+			t.Fatalf("%v, %v", first, err)
+		}
+		// It reads no more; everything else goes on.
+		wantState(t, r.finished(r.start(id)), stampedev1.State_STATE_SUCCEEDED)
+		cancel()
+	})
+}
+
+func TestHealth(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		r.settled()
+		resp, err := healthv1.NewHealthClient(r.dial()).Check(r.ctx, &healthv1.HealthCheckRequest{})
+		if err != nil || resp.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+			t.Errorf("health %v, %v", resp, err)
+		}
+		for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/other": 404} {
+			w := httptest.NewRecorder()
+			r.c.HTTPHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if w.Code != want {
+				t.Errorf("%s: %d", path, w.Code)
+			}
+		}
+	})
+	c, err := New(Config{DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	c.HTTPHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("before Run: %d", w.Code)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"DataDir":   {},
+		"Heartbeat": {DataDir: t.TempDir(), Lease: time.Second, Heartbeat: time.Second},
+		"Lease":     {DataDir: t.TempDir(), Lease: -time.Second, Heartbeat: -time.Minute},
+	} {
+		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

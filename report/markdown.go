@@ -1,0 +1,67 @@
+package report
+
+import (
+	"bytes"
+	"io"
+	"strings"
+)
+
+// Markdown writes the report as tables that paste into a document.
+func Markdown(w io.Writer, r *Report) error {
+	var b bytes.Buffer
+	line := func(s string) { b.WriteString(s + "\n") }
+	para := func(s string) { line(""); line(s) }
+	tables := func(title string, t *table) {
+		para("### " + title)
+		line("")
+		line(strings.Join(t.markdown(), "\n"))
+	}
+
+	_, meaning := verdictStyle(r)
+	line("## " + escapeMarkdown(printable(titleOf(r))))
+	if r.State != "" && r.State != "SUCCEEDED" {
+		para("**" + r.State + "** " + escapeMarkdown(printable(r.Reason)))
+	}
+	para("**" + verdictMark(r.Verdict.State) + " " + string(r.Verdict.State) + "**: " + meaning)
+	line("")
+	for _, reason := range r.Verdict.Reasons {
+		line("- " + escapeMarkdown(printable(reason.Message)))
+	}
+	for _, notice := range r.Verdict.Notices {
+		line("- note: " + escapeMarkdown(printable(notice)))
+	}
+	facts := &table{columns: []column{{head: "", left: true}, {head: "", left: true}}}
+	p := page{r: r}
+	for _, f := range append(p.flowFacts(), p.latencyFacts()...) {
+		facts.add(f.label, strings.Join(strings.Fields(f.text), " "))
+	}
+	line("")
+	line(strings.Join(facts.markdown(), "\n"))
+
+	if t := percentileTable(r); len(t.rows) > 0 {
+		tables("Figures", t)
+	}
+	if len(r.Stages) > 1 {
+		tables("Stages", stageTable(r))
+	}
+	if len(r.SLO.PerObjective) > 0 {
+		tables("Objectives", objectiveTable(r))
+	}
+	if len(r.Errors) > 0 {
+		tables("Errors", errorTable(r))
+	}
+	if len(r.Agents) > 1 {
+		tables("Agents", agentTable(r))
+	}
+	para("Generator: " + escapeMarkdown(strings.Join(generatorParts(r), ", ")) + ". Stampede " + r.StampedeVersion + ", run `" + r.ID + "`.")
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// titleOf names the run: by its name, else by what it loaded.
+func titleOf(r *Report) string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return r.Model
+}
