@@ -55,7 +55,7 @@ func main() {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is a command, and here is its only exit
 	}
 }
 
@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if o.stampede == "" {
 		if o.stampede, err = buildStampede(ctx, dir, stderr); err != nil {
 			return err

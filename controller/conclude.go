@@ -43,7 +43,7 @@ func (r *run) conclude(err error, ended time.Time) {
 func (r *run) input(ended time.Time) report.Input {
 	in := report.Input{
 		RunID: r.id, TestID: r.testID, Spec: r.eff, Version: r.c.cfg.Version,
-		Anchor: r.anchor, Ended: ended, Set: r.set,
+		Anchor: r.anchor, Ended: r.settledBy(ended), Set: r.set,
 		Server:      report.Server{Engine: r.facts.engine, Version: r.facts.serverVersion, Models: r.facts.models},
 		Notices:     r.facts.notices,
 		DatasetSize: r.corpus.Len(), SessionsUsed: r.sessionsUsed(),
@@ -65,6 +65,15 @@ func (r *run) input(ended time.Time) report.Input {
 	return in
 }
 
+// settledBy is when the last outcome was settled: waiting for agents that did not
+// come back is no part of the run.
+func (r *run) settledBy(ended time.Time) time.Time {
+	if r.settled.IsZero() {
+		return ended
+	}
+	return r.settled
+}
+
 // remarks are what the run itself noticed.
 func (r *run) remarks() []string {
 	var notices []string
@@ -74,6 +83,7 @@ func (r *run) remarks() []string {
 		}
 	}
 	note(r.counts.unfinished, "%d entries were left without an outcome by agents that said they were done; they count as lost")
+	note(r.counts.redealt, "%d shards of agents that went away were dealt to others")
 	note(r.counts.overdue, "%d entries were due before a lost agent's work could be taken over; they count as lost")
 	note(r.counts.strange, "%d messages of agents fitted nothing and were ignored")
 	for _, m := range r.members {

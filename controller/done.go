@@ -28,7 +28,7 @@ func (r *run) finishShard(s *shard) {
 	if s.lost() {
 		return
 	}
-	if !r.halt.on && r.c.registry.isLeaving(s.member.id) && r.unfinished(s) {
+	if r.givesUp(s) && r.unfinished(s) {
 		r.giveBack(s)
 		return
 	}
@@ -37,6 +37,12 @@ func (r *run) finishShard(s *shard) {
 	}
 	r.putShard(s, store.ShardDone)
 	r.advance()
+}
+
+// givesUp reports whether a shard's agent leaves a run that goes on: what it calls
+// the end of a phase is then only the end of its own part.
+func (r *run) givesUp(s *shard) bool {
+	return !r.halt.on && r.c.registry.isLeaving(s.member.id)
 }
 
 // unfinished reports whether a shard has phases that it did not dispatch.

@@ -26,6 +26,7 @@ type fake struct {
 	latency time.Duration
 	version string
 	refuse  string // why it can't prepare
+	hang    bool   // never gets ready
 
 	// Locks are taken in the order mu, fakeShard.mu, wire.
 	wire   sync.Mutex
@@ -256,6 +257,9 @@ func (f *fake) startShard(m *stampedev1.StartShard) {
 	if known {
 		return
 	}
+	if f.hang {
+		return
+	}
 	s := &fakeShard{f: f, ref: ref, start: m, news: make(chan struct{}, 1), giveUp: make(chan struct{}), permits: map[int32]int64{}}
 	if f.refuse != "" {
 		s.update(stampedev1.ShardState_SHARD_STATE_FAILED, 0)
@@ -323,7 +327,6 @@ type fakeShard struct {
 	sent     int64
 	inFlight int64
 	stopped  bool
-	left     bool // the agent leaves, the run goes on
 	sequence int64
 	outbox   []*stampedev1.SampleBatch
 	flying   sync.WaitGroup
@@ -426,21 +429,15 @@ func (s *fakeShard) work() {
 		default:
 			s.closed(p, begin)
 		}
-		if begin != nil && !s.isLeft() {
+		if begin != nil {
 			s.update(stampedev1.ShardState_SHARD_STATE_PHASE_DISPATCHED, i)
 		}
 		s.flying.Wait()
-		if begin != nil && !s.isLeft() {
+		if begin != nil {
 			s.update(stampedev1.ShardState_SHARD_STATE_PHASE_DRAINED, i)
 		}
 	}
 	s.update(stampedev1.ShardState_SHARD_STATE_DONE, 0)
-}
-
-func (s *fakeShard) isLeft() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.left
 }
 
 func (f *fake) phaseOf(runID string, i int32) *stampedev1.StartPhase {
@@ -563,9 +560,6 @@ func (f *fake) leave() {
 	f.send(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_Goodbye{Goodbye: &stampedev1.Goodbye{Reason: "SIGTERM"}}})
 	f.mu.Lock()
 	for _, s := range f.shards {
-		s.mu.Lock()
-		s.left = true
-		s.mu.Unlock()
 		s.stop(time.Minute)
 	}
 	f.mu.Unlock()

@@ -53,6 +53,16 @@ func (f files) corpus(hash string) (string, error) {
 	return filepath.Join(f.corpora(), hash), nil
 }
 
+// hasCorpus reports whether data with a hash is there.
+func (f files) hasCorpus(hash string) bool {
+	path, err := f.corpus(hash)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(path)
+	return err == nil
+}
+
 // readCorpus returns uploaded data and the name of its file.
 func (f files) readCorpus(hash string) (name string, data []byte, err error) {
 	path, err := f.corpus(hash)

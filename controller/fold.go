@@ -63,6 +63,7 @@ func (r *run) foldOne(s *shard, p *stampedev1.Sample) bool {
 		return false
 	}
 	r.counts.sampleCount++
+	r.settled = time.Now()
 	if m.Sent != measure.Absent {
 		ph.lastSent = max(ph.lastSent, m.Sent)
 	}

@@ -51,6 +51,7 @@ func (r *run) loseShard(s *shard) {
 		lost := r.settle(p, measure.Lost, func(k int64) bool {
 			return k < until && k >= s.fromIn(p) && p.owns(s.ref.Shard, k)
 		})
+		r.settled = time.Now()
 		r.log.Info("entries lost", "shard", s.ref.String(), "phase", p.Name, "lost", lost)
 	}
 }

@@ -119,7 +119,7 @@ func (r *run) onDispatched(s *shard, i int, next int64) {
 		r.counts.strange++
 		return
 	}
-	if s.dispatched[i] {
+	if s.dispatched[i] || r.givesUp(s) {
 		return
 	}
 	s.dispatched[i] = true
@@ -132,7 +132,7 @@ func (r *run) onDispatched(s *shard, i int, next int64) {
 
 func (r *run) onDrained(s *shard, i int, next int64) {
 	r.onDispatched(s, i, next)
-	if i < 0 || i >= len(r.phases) || s.drained[i] {
+	if i < 0 || i >= len(r.phases) || !s.dispatched[i] || s.drained[i] {
 		return
 	}
 	s.drained[i] = true

@@ -27,13 +27,17 @@ func (r *run) publish() {
 func (r *run) progress(now time.Time) *stampedev1.Progress {
 	first := r.firstStagePhase()
 	sum, warmup := r.sum(r.phases[first:]), r.sum(r.phases[:first])
-	sent, inFlight := r.permits.load()
+	ended := sum.Succeeded + sum.Failed + sum.TimedOut + sum.Cancelled
+	sent, inFlight := r.permits.load() // of warmup, too
+	if r.ledger.Sealed() {
+		sent, inFlight = 0, 0 // what was not reported is lost by now
+	}
 	at := r.sinceAnchor(now)
 	live := r.set.Live(at)
 	p := &stampedev1.Progress{
 		Phase:          r.phaseName(at),
 		PlannedCount:   sum.Planned,
-		SentCount:      max(sent, sum.Succeeded+sum.Failed+sum.TimedOut+sum.Cancelled),
+		SentCount:      max(sent-warmup.Planned, ended),
 		InFlightCount:  inFlight,
 		SucceededCount: sum.Succeeded,
 		FailedCount:    sum.Failed + sum.TimedOut,

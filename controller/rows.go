@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"google.golang.org/grpc"
@@ -125,7 +126,7 @@ func (t testService) StreamSamples(req *stampedev1.StreamSamplesRequest, stream 
 	if err != nil {
 		return rpcError(err)
 	}
-	return rpcError(readRows(t.c.files.segment(run.TestID, run.ID), func(r rows) error {
+	err = readRows(t.c.files.segment(run.TestID, run.ID), func(r rows) error {
 		for len(r.samples) > 0 {
 			n := fill(r.samples, maxRowsBytes)
 			err := stream.Send(&stampedev1.StreamSamplesResponse{
@@ -138,7 +139,11 @@ func (t testService) StreamSamples(req *stampedev1.StreamSamplesRequest, stream 
 			r.samples = r.samples[n:]
 		}
 		return nil
-	}))
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("the rows of run %s were not kept: its journal could not be written: %w", run.ID, errState)
+	}
+	return rpcError(err)
 }
 
 // fill is how many samples go into about so many bytes, at least one.

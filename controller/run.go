@@ -50,7 +50,7 @@ type run struct {
 	shards  []*shard // every attempt, in order of dealing
 	phases  []*phase
 	anchor  time.Time
-	begin   time.Time // when the run's goroutine began
+	settled time.Time // when the last outcome came or was given
 
 	ledger  *ledger.Ledger
 	set     *measure.Set
@@ -78,7 +78,7 @@ type counts struct {
 	detailShed  int64
 	unfinished  int64 // entries an agent left without outcome though it was done
 	overdue     int64 // entries whose time had passed when they were taken over
-	redealt     int   // shards
+	redealt     int64 // shards
 	sampleCount int64
 }
 
@@ -136,7 +136,7 @@ func newRun(c *Controller, row *store.Run, spec *workload.Spec) *run {
 		c:       c, id: row.ID, testID: row.TestID, spec: spec, eff: eff,
 		log: c.log.With("run", row.ID), mail: newMailbox(),
 		permits: newPermits(c.cfg.Lease+c.cfg.Heartbeat, int64(eff.Limits.MaxRunTime.D())),
-		state:   stampedev1.State_STATE_PENDING, begin: time.Now(), facts: facts{notices: notices},
+		state:   stampedev1.State_STATE_PENDING, facts: facts{notices: notices},
 	}
 }
 

@@ -418,8 +418,43 @@ func TestAJournalThatFailsEndsNoRun(t *testing.T) {
 		end := r.finished(r.start(id))
 		wantState(t, end, stampedev1.State_STATE_SUCCEEDED)
 		books(t, end, 100, 100, 0, 0)
-		if r.report(id) == "" {
-			t.Error("no report")
+		if raw := r.report(id); !strings.Contains(raw, "the journal was not written") {
+			t.Error("the report does not say that the journal was not written")
+		}
+		_, err := mustRecv(r.tests.StreamSamples(r.ctx, &stampedev1.StreamSamplesRequest{TestId: id}))
+		wantCode(t, err, "FailedPrecondition", "were not kept")
+	})
+}
+
+func TestAnAgentThatNeverGetsReady(t *testing.T) {
+	inBubble(t, Config{PrepareTimeout: time.Minute}, func(r *rig) {
+		r.agent("good").join()
+		f := r.agent("stuck")
+		f.hang = true
+		f.join()
+		end := r.finished(r.run(openSpec))
+		wantState(t, end, stampedev1.State_STATE_FAILED)
+		if end.GetReason() != "not ready within 1m0s: stuck" {
+			t.Errorf("reason %q", end.GetReason())
+		}
+	})
+}
+
+func TestAnAgentThatDiesWhilePreparing(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		f := r.agent("gone")
+		f.hang = true
+		f.join()
+		id := r.run(openSpec)
+		r.sleep(3 * time.Second)
+		if got := r.get(id); got.GetReason() != "preparing: 0 of 1 agent ready" {
+			t.Errorf("reason %q", got.GetReason())
+		}
+		f.kill()
+		end := r.finished(id)
+		wantState(t, end, stampedev1.State_STATE_FAILED)
+		if !strings.Contains(end.GetReason(), "agent gone went silent while the run was being prepared") {
+			t.Errorf("reason %q", end.GetReason())
 		}
 	})
 }

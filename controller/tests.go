@@ -108,7 +108,7 @@ func (c *Controller) foreign(spec, eff *workload.Spec) workload.Errors {
 	d := eff.Dataset
 	switch {
 	case d.CorpusHash != "":
-		if _, _, err := c.files.readCorpus(d.CorpusHash); err != nil {
+		if !c.files.hasCorpus(d.CorpusHash) {
 			v = append(v, workload.FieldError{
 				Path: "dataset.corpus_hash", Message: fmt.Sprintf("this controller holds no data with hash %.80q", d.CorpusHash), Hint: "upload it with UploadDataset first",
 			})

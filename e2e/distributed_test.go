@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,9 +12,6 @@ import (
 	"github.com/stampede-bench/stampede/measure"
 	"github.com/stampede-bench/stampede/report"
 )
-
-// grpcurl is built by make; it knows no .proto of ours.
-var grpcurlBinary = filepath.Join("..", ".tmp", "bin", "grpcurl")
 
 func grpcurl(t *testing.T, c cluster, method, body string) string {
 	t.Helper()

@@ -37,7 +37,26 @@ func testMain(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "build stampede:", err)
 		return 1
 	}
+	if err := buildGrpcurl(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return m.Run()
+}
+
+// grpcurlBinary knows no .proto of ours.
+var grpcurlBinary = filepath.Join("..", ".tmp", "bin", "grpcurl")
+
+// buildGrpcurl makes the pinned tool where make would, unless it is there.
+func buildGrpcurl() error {
+	if _, err := os.Stat(grpcurlBinary); err == nil {
+		return nil
+	}
+	build := exec.Command("go", "build", "-C", filepath.Join("..", "tools"), "-o", filepath.Join("..", ".tmp", "bin")+"/", "github.com/fullstorydev/grpcurl/cmd/grpcurl")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build grpcurl: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // process is a running command whose output is kept.

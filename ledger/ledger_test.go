@@ -175,7 +175,7 @@ func TestTenMillionEntriesTakeFewMegabytes(t *testing.T) {
 	if err := l.Plan(0, 0, 10_000_000); err != nil {
 		t.Fatal(err)
 	}
-	for i := int64(0); i < 10_000_000; i++ {
+	for i := range int64(10_000_000) {
 		l.Settle(i, measure.Succeeded)
 	}
 	if used := heap() - before; used > 20<<20 {

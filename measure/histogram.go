@@ -82,7 +82,11 @@ func (h *Histogram) Merge(o *Histogram) (dropped int64, err error) {
 	if h.scale != o.scale {
 		return 0, fmt.Errorf("merge histograms: bounds of %s and %s differ", h.scale.unit, o.scale.unit)
 	}
-	if o.hdr != nil {
+	switch {
+	case o.hdr == nil:
+	case h.hdr == nil && h.digits == o.digits:
+		h.hdr = o.hdr.Clone()
+	default:
 		if h.hdr == nil {
 			h.hdr = hdrhistogram.New(h.scale.low, h.scale.high, h.digits)
 		}
@@ -94,9 +98,10 @@ func (h *Histogram) Merge(o *Histogram) (dropped int64, err error) {
 	return dropped, nil
 }
 
-// Count is how many values there are, Overflow how many of them lie beyond the
-// bounds.
-func (h *Histogram) Count() int64    { return h.count }
+// Count is how many values there are.
+func (h *Histogram) Count() int64 { return h.count }
+
+// Overflow is how many of them lie beyond the bounds.
 func (h *Histogram) Overflow() int64 { return h.overflow }
 
 // Quantile returns the value of nearest rank ceil(q·n), to the histogram's

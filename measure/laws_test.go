@@ -28,7 +28,7 @@ func anySample(t *rapid.T, index int64) (string, *Sample) {
 		x.ErrorMessage = fmt.Sprint("request ", index)
 	}
 	x.KernelStamped, x.CoalescedChunks, x.StampUncertaintyNano = true, int32(index%3), index%3*ms
-	s := &Sample{Index: index, Phase: int32(1 + index%2), OutputTokensAsked: 7}
+	s := &Sample{Index: index, Phase: int32(1 + index%8/7), OutputTokensAsked: 7}
 	s.Intended = x.Sent - rapid.Int64Range(0, 200*ms).Draw(t, "lateness")
 	Derive(&x, 0, s)
 	return rapid.SampledFrom([]string{"a", "b"}).Draw(t, "agent"), s
@@ -47,13 +47,13 @@ func lawConfig() Config {
 func TestMergedSetsEqualThePooledOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pooled, merged := NewSet(lawConfig()), NewSet(lawConfig())
-		parts := []*Set{NewSet(lawConfig()), NewSet(lawConfig()), NewSet(lawConfig())}
-		for i := range int64(rapid.IntRange(0, 25).Draw(t, "n")) {
+		parts := []*Set{NewSet(lawConfig()), NewSet(lawConfig())}
+		for i := range int64(rapid.IntRange(0, 16).Draw(t, "n")) {
 			agent, s := anySample(t, i)
 			pooled.Fold(agent, s)
-			parts[rapid.IntRange(0, 2).Draw(t, "part")].Fold(agent, s)
+			parts[rapid.IntRange(0, 1).Draw(t, "part")].Fold(agent, s)
 		}
-		for _, i := range rapid.Permutation([]int{0, 1, 2}).Draw(t, "order") {
+		for _, i := range rapid.Permutation([]int{0, 1}).Draw(t, "order") {
 			if dropped, err := merged.Merge(parts[i]); dropped != 0 || err != nil {
 				t.Fatalf("dropped %d: %v", dropped, err)
 			}
@@ -85,7 +85,11 @@ func same(t *rapid.T, what string, got, want any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w, _ := json.Marshal(want); string(g) != string(w) {
+	w, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(g) != string(w) {
 		t.Fatalf("%s: merged\n%s, pooled\n%s", what, g, w)
 	}
 }

@@ -50,7 +50,7 @@ var definitions = []Definition{
 	{"e2e_from_schedule", "last_token - intended; null in closed loop", "s"},
 	{"lateness", "sent - intended", "s"},
 	{"connect", "time spent to open a connection for a request; no value for a request on a ready connection", "s"},
-	{"stamp_uncertainty", "interval in which a token chunk may have arrived, pooled over token chunks of kernel-stamped requests: the request's widest for a chunk that shared its read, 0 for others", "s"},
+	{"stamp_uncertainty", "width of the interval in which a token may have arrived because its read was shared; pooled over token chunks, each that shared its read counts with the widest interval of its request, any other with 0", "s"},
 	{"read_delay", "read in the process - receive stamp, the longest of the request", "s"},
 	{"tokens_per_second_per_user", "(output_tokens - 1) / (last_token - first_token), per request", "1/s"},
 	{"input_tokens", "prompt tokens by usage", "tokens"},

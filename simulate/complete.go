@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -261,7 +260,7 @@ func (s *Server) faulted(c *conn, req request, rec *Record, status int, contentT
 
 // atOnce answers without the scheduler and closes the record.
 func (s *Server) atOnce(c *conn, req request, rec *Record, became string, status int, contentType string, body []byte) bool {
-	n, err := c.answer(status, contentType, bytes.Clone(body), !req.keepAlive)
+	n, err := c.answer(status, contentType, body, !req.keepAlive, false)
 	s.settleRecord(rec, req, became, status, n)
 	return err == nil && req.keepAlive
 }

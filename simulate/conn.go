@@ -113,7 +113,7 @@ func (c *conn) refuse(err error) {
 		return
 	}
 	c.srv.acct.note(func(s *Summary) { s.BadRequests++ })
-	_, _ = c.answer(bad.status, "application/json", errorBody(bad.status, bad.message, "BadRequestError", ""), true)
+	_, _ = c.answer(bad.status, "application/json", errorBody(bad.status, bad.message, "BadRequestError", ""), true, false)
 	// The rest of what was sent is read for a moment, since closing with unread
 	// bytes resets the connection before the client has read the answer.
 	if tcp, ok := c.sock.Conn.(*net.TCPConn); ok {
@@ -235,10 +235,14 @@ func (c *conn) forget() {
 	c.prompt.shrink()
 }
 
-// answer writes a whole response at once and returns its size.
-func (c *conn) answer(status int, contentType string, body []byte, closes bool) (int64, error) {
+// answer writes a whole response at once, without its body when only the head is
+// wanted, and returns how many bytes that were.
+func (c *conn) answer(status int, contentType string, body []byte, closes, headOnly bool) (int64, error) {
 	b := appendResponseHead(make([]byte, 0, 160+len(body)), status, contentType, len(body), closes)
-	n, err := c.sock.Write(append(b, body...))
+	if !headOnly {
+		b = append(b, body...)
+	}
+	n, err := c.sock.Write(b)
 	return int64(n), err
 }
 

@@ -46,9 +46,6 @@ func (d *dist) draw(r *rand.Rand) int64 {
 	return int64(math.Round(min(max(v, 0), maxDraw)))
 }
 
-// zero reports whether every draw is 0.
-func (d *dist) zero() bool { return d.kind == fixed && d.a == 0 }
-
 func parseDurationDist(s string) (dist, error) {
 	return parseDist(s, func(s string) (float64, error) {
 		v, err := time.ParseDuration(s)

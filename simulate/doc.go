@@ -13,6 +13,14 @@
 // the wire. A client that reads too slowly is handed to a goroutine until it has
 // caught up; the others don't wait for it.
 //
+// # Per request
+//
+// Headers override the configuration for one request: X-Sim-TTFT and X-Sim-ITL
+// (distributions as in Config), X-Sim-Tokens (the reply's exact length) and
+// X-Sim-Fault (as ParseFault reads it; "none" for none). X-Request-Id and
+// X-Request-Attempt go into the account, which GET /account returns as JSONL and
+// GET /account/summary in numbers.
+//
 // # What is exact
 //
 //   - The arrival of a request is the kernel's receive stamp of its last byte

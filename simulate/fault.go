@@ -136,7 +136,7 @@ func (f Fault) String() string {
 		return fmt.Sprintf("%s=%d", f.Kind, f.Status)
 	case form.args == -1:
 		return fmt.Sprintf("%s=%s", f.Kind, f.Delay)
-	case form.args == 2 && f.Delay != 0:
+	case form.args == 2 && f.Delay != form.delay:
 		return fmt.Sprintf("%s=%d,%s", f.Kind, f.Tokens, f.Delay)
 	case form.args > 0:
 		return fmt.Sprintf("%s=%d", f.Kind, f.Tokens)

@@ -30,10 +30,7 @@ func (s *Server) handle(c *conn, req request) bool {
 
 // simple answers at once.
 func (s *Server) simple(c *conn, req request, status int, contentType string, body []byte) bool {
-	if req.method == http.MethodHead {
-		body = nil
-	}
-	_, err := c.answer(status, contentType, body, !req.keepAlive)
+	_, err := c.answer(status, contentType, body, !req.keepAlive, req.method == http.MethodHead)
 	return err == nil && req.keepAlive
 }
 
@@ -56,12 +53,13 @@ var routes = map[string]struct {
 
 func (s *Server) route(req request) (int, string, []byte) {
 	r, ok := routes[req.path]
-	switch method := req.method; {
+	method := req.method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	switch {
 	case !ok:
 		return http.StatusNotFound, "application/json", []byte(`{"detail":"Not Found"}` + "\n")
-	case method == http.MethodHead:
-		method = http.MethodGet
-		fallthrough
 	case r.method != method && (r.method != "" || method != http.MethodGet && method != http.MethodPost):
 		return http.StatusMethodNotAllowed, "application/json", []byte(`{"detail":"Method Not Allowed"}` + "\n")
 	}

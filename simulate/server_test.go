@@ -255,6 +255,12 @@ func TestOtherRoutes(t *testing.T) {
 	if r := ask(http.DefaultClient, s, "/tokenize", `{"model":"m2","prompt":"a b c"}`); !strings.Contains(r.body, `"count":3`) {
 		t.Errorf("tokenize: %+v", r)
 	}
+	for path, want := range map[string]int{"/v1/models": 200, "/reset_prefix_cache": 405} {
+		resp, err := http.Head("http://" + s.Addr() + path)
+		if err != nil || resp.StatusCode != want || resp.ContentLength <= 0 {
+			t.Errorf("HEAD %s: %+v, %v", path, resp, err)
+		}
+	}
 	if sum := s.Summary(); sum.CacheResets != 2 || sum.OtherRequests["/nothing"] != 1 {
 		t.Errorf("%+v", sum)
 	}
