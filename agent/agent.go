@@ -154,12 +154,10 @@ func (a *Agent) Run(ctx context.Context) error {
 func (a *Agent) sessions(ctx, working context.Context) error {
 	for failures := 0; ; {
 		welcomed, err := a.session(working)
-		switch {
-		case errors.Is(err, errLeft) || working.Err() != nil:
+		if a.over(ctx, working, err) {
 			return nil
-		case ctx.Err() != nil && a.idle():
-			return nil
-		case a.refused(err):
+		}
+		if a.refused(err) {
 			return err
 		}
 		if failures++; welcomed {
@@ -168,6 +166,11 @@ func (a *Agent) sessions(ctx, working context.Context) error {
 		a.log.Warn("session ended, building a new one", "error", err)
 		wait(working, backoff(failures, a.leaseDuration(), rand.Float64()))
 	}
+}
+
+// over reports whether no further session is wanted after one that ended with err.
+func (a *Agent) over(ctx, working context.Context, err error) bool {
+	return errors.Is(err, errLeft) || working.Err() != nil || ctx.Err() != nil && a.idle()
 }
 
 // wait returns after d or when ctx ends.

@@ -16,7 +16,7 @@ const (
 	aheadCount = 256
 	aheadTime  = int64(time.Second)
 	aheadBytes = 64 << 20
-	maxAhead   = 1 << 16
+	maxAhead   = 1 << 15
 )
 
 // builder builds the entries of a shard in the order of dispatch.
@@ -75,7 +75,7 @@ func (b *builder) open(ctx context.Context, p *phase) bool {
 // capacity is the most entries of p that wait for dispatch.
 func (b *builder) capacity(p *phase) int {
 	if p.Kind == schedule.Open {
-		return maxAhead
+		return int(min(maxAhead, max(1, b.shard.ref.Shard.Count(p.Sessions))))
 	}
 	return min(max(aheadCount, 2*len(b.shard.slotsOf(p))), maxAhead)
 }
@@ -121,7 +121,7 @@ func (b *builder) room(ctx context.Context, p *phase, offset int64) bool {
 		switch {
 		case count == 0:
 			return true // however large it is
-		case count >= int64(cap(p.ready)) || bytes >= aheadBytes:
+		case len(p.ready) == cap(p.ready) || count >= maxAhead || bytes >= aheadBytes:
 			wait = time.Second
 		case p.Kind == schedule.Closed || count < aheadCount || wait <= 0:
 			return true

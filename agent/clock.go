@@ -49,16 +49,35 @@ func (w *wallClock) restart() {
 func (w *wallClock) beat(sequence int64) (sentAt, renewal, renewedAt, steps int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.look(clock.ReadPair())
+	w.look(w.read())
 	sentAt = w.now()
 	w.sent[sequence] = sentAt
 	delete(w.sent, sequence-keptBeats)
 	return sentAt, w.renewal, w.renewedAt, w.steps
 }
 
+// read returns the present moment on both clocks. A thread that was held up
+// between the two looks like a jump, so a jump is read again.
+func (w *wallClock) read() clock.Pair {
+	p := clock.ReadPair()
+	for range 3 {
+		if !w.jumped(p) {
+			break
+		}
+		p = clock.ReadPair()
+	}
+	return p
+}
+
+// jumped reports whether the wall clock was set between the last look and p.
+func (w *wallClock) jumped(p clock.Pair) bool {
+	d := p.Unix - w.last.At(p.Mono)
+	return d > stepLimit || d < -stepLimit
+}
+
 // look counts a jump of the wall clock since the last look.
 func (w *wallClock) look(p clock.Pair) {
-	if d := p.Unix - w.last.At(p.Mono); d > stepLimit || d < -stepLimit {
+	if w.jumped(p) {
 		w.steps++
 	}
 	w.last = p
@@ -96,6 +115,6 @@ func (w *wallClock) anchor(unix int64) int64 {
 func (w *wallClock) stepCount() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.look(clock.ReadPair())
+	w.look(w.read())
 	return w.steps
 }

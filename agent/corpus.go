@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -32,18 +33,24 @@ type corpus struct {
 	err   error
 }
 
+// get returns a corpus. A fetch that failed for another run, which may have been
+// cancelled, is tried again for this one.
 func (c *corpora) get(ctx context.Context, hash string) ([]byte, error) {
-	one, mine := c.claim(hash)
-	if mine {
-		one.data, one.err = c.fetch(ctx, hash)
-		c.settle(one)
+	for {
+		one, mine := c.claim(hash)
+		if mine {
+			one.data, one.err = c.fetch(ctx, hash)
+			c.settle(one)
+		}
+		select {
+		case <-one.ready:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("corpus %s: %w", hash, ctx.Err())
+		}
+		if one.err == nil || mine {
+			return one.data, one.err
+		}
 	}
-	select {
-	case <-one.ready:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("corpus %s: %w", hash, ctx.Err())
-	}
-	return one.data, one.err
 }
 
 // claim finds a corpus, or makes its fetch the caller's business.
@@ -97,7 +104,7 @@ func (c *corpora) fetch(ctx context.Context, hash string) ([]byte, error) {
 	var data []byte
 	for {
 		piece, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -237,7 +237,6 @@ type bench struct {
 	listen *bufconn.Listener
 	server *grpc.Server
 	anchor time.Time // on the controller's clock
-	runs   sync.WaitGroup
 }
 
 func newBench(t testing.TB) *bench {

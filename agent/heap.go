@@ -20,6 +20,8 @@ func (a laterTurn) before(b laterTurn) bool {
 	return a.entry.due < b.entry.due || a.entry.due == b.entry.due && a.entry.index < b.entry.index
 }
 
+var _ interface{ before(laterTurn) bool } = laterTurn{}
+
 // turnHeap orders later turns by when they are due, then by index.
 type turnHeap = minHeap[laterTurn]
 

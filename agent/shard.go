@@ -114,7 +114,9 @@ func (s *shard) preparing(ctx context.Context) (stopped bool, err error) {
 		return false, err
 	case <-s.stops:
 		cancel()
-		<-result
+		if err := <-result; err != nil {
+			s.run.agent.log.Info("stopped before it was prepared", "shard", s.ref.String(), "error", err)
+		}
 		return true, nil
 	}
 }

@@ -54,7 +54,7 @@ func fakeTime() bool {
 	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &ts); err != nil {
 		return true
 	}
-	return time.Now().Sub(time.Unix(ts.Unix())).Abs() > time.Hour
+	return time.Since(time.Unix(ts.Unix())).Abs() > time.Hour
 }
 
 // monotonicShift reads both clocks and keeps the closest of several readings.

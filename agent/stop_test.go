@@ -137,6 +137,32 @@ func TestForgetRunFreesEverything(t *testing.T) {
 	})
 }
 
+func TestSeveralRunsAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.close()
+		b.d.latency = func(string) time.Duration { return 30 * time.Millisecond }
+		_, end := b.agent()
+		b.start(constant, ref("one", 0, 2), ref("one", 1, 2))
+		b.start(closedLoad, ref("two", 0, 1))
+		b.release("one", 0, 0, 0)
+		b.release("two", 0, 0, 0)
+		b.until(done, 2, time.Minute)
+		b.stop("two", time.Second)
+		b.until(done, 3, time.Second)
+		byRun := map[string]int{}
+		for _, s := range b.d.sent {
+			byRun[s.id[:3]]++
+		}
+		if byRun["one"] != 20 || byRun["two"] < 4*50 {
+			t.Errorf("sent by run: %v", byRun)
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestFailedPreparationIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -23,8 +23,9 @@ func memoryMax() int64 {
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0
 	}
+	most := int64(u.Maxrss) //nolint:unconvert // it is an int32 on 32-bit systems
 	if runtime.GOOS == "darwin" {
-		return int64(u.Maxrss)
+		return most
 	}
-	return int64(u.Maxrss) << 10 // KiB elsewhere
+	return most << 10 // KiB elsewhere
 }

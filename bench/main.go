@@ -55,7 +55,7 @@ func main() {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
-		os.Exit(1) //nolint:forbidigo // this is a command, and here is its only exit
+		os.Exit(1)
 	}
 }
 

@@ -205,7 +205,7 @@ func (r *run) correction(m *member) int64 {
 const finalBatch = 1000
 
 // outcomeLost is what such a record's samples say. No agent sends it.
-const outcomeLost = stampedev1.Outcome(measure.Lost)
+const outcomeLost = stampedev1.Outcome_OUTCOME_LOST
 
 // recordLost journals the lost entries of a phase by the attempt that had them.
 func (r *run) recordLost(p *phase) {

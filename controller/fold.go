@@ -32,7 +32,6 @@ func (r *run) onBatch(from *session, ref wire.Ref, b *stampedev1.SampleBatch) {
 		from.end(errGap(ref, s.folded+1, b.GetBatchSequence()))
 		return
 	}
-	r.counts.detailShed += b.GetDetailShedCount()
 	b.Samples = r.fold(s, b.GetSamples())
 	s.folded = b.GetBatchSequence()
 	r.append(s, b)

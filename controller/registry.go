@@ -22,11 +22,10 @@ const secretBytes = 16
 const maxPeers = 10_000
 
 // peer is one agent's process as the registry knows it, over all its sessions.
-// All fields but the first three are guarded by registry.mu.
+// All fields but the first two are guarded by registry.mu.
 type peer struct {
 	id   string
 	name string
-	host string
 
 	secret   []byte
 	session  *session // nil while it is cut off
@@ -113,7 +112,7 @@ func (g *registry) welcome(p *peer, s *session, hello *stampedev1.Hello, resumed
 }
 
 func (g *registry) describe(p *peer, sessionID string, hello *stampedev1.Hello, now time.Time) {
-	p.name, p.host = hello.GetName(), hello.GetHost()
+	p.name = hello.GetName()
 	if p.name == "" {
 		p.name = p.id
 	}
@@ -122,7 +121,7 @@ func (g *registry) describe(p *peer, sessionID string, hello *stampedev1.Hello, 
 		connected = p.row.ConnectTime
 	}
 	p.row = store.Agent{
-		ID: p.id, Name: p.name, Host: p.host, Platform: hello.GetPlatform(), Version: hello.GetVersion(),
+		ID: p.id, Name: p.name, Host: hello.GetHost(), Platform: hello.GetPlatform(), Version: hello.GetVersion(),
 		CPUCount: hello.GetCpuCount(), KernelStamp: hello.GetKernelStamps(),
 		ConnectTime: connected, SessionID: sessionID, Connected: true,
 	}

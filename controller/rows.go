@@ -140,7 +140,8 @@ func (t testService) StreamSamples(req *stampedev1.StreamSamplesRequest, stream 
 		}
 		return nil
 	})
-	if errors.Is(err, fs.ErrNotExist) {
+	if unreadable := (*fs.PathError)(nil); errors.As(err, &unreadable) {
+		t.c.log.Error("rows can't be read", "run", run.ID, "err", err)
 		err = fmt.Errorf("the rows of run %s were not kept: its journal could not be written: %w", run.ID, errState)
 	}
 	return rpcError(err)

@@ -75,7 +75,6 @@ type facts struct {
 // counts are what the run notes of itself.
 type counts struct {
 	strange     int64 // messages and samples that fit nothing
-	detailShed  int64
 	unfinished  int64 // entries an agent left without outcome though it was done
 	overdue     int64 // entries whose time had passed when they were taken over
 	redealt     int64 // shards

@@ -244,103 +244,6 @@ func (r *rig) report(id string) string {
 	return string(resp.GetReportJson())
 }
 
-func (r *rig) cancel(id string, immediate bool) {
-	r.t.Helper()
-	if _, err := r.tests.CancelTest(r.ctx, &stampedev1.CancelTestRequest{TestId: id, Immediate: immediate}); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-func TestCancelDrains(t *testing.T) {
-	for _, load := range []string{
-		"{rate: 20, arrival: constant, duration: 10s}",
-		"{concurrency: 4, requests: 200}",
-	} {
-		t.Run(load, func(t *testing.T) {
-			inBubble(t, Config{}, func(r *rig) {
-				a, b := r.agent("a").join(), r.agent("b").join()
-				id := r.run(endpoint + "load: {stages: [" + load + "]}")
-				r.sleep(3 * time.Second)
-				r.cancel(id, false)
-				end := r.finished(id)
-				wantState(t, end, stampedev1.State_STATE_CANCELLED)
-				served := int64(len(a.served) + len(b.served))
-				books(t, end, 200, served, 200-served, 0)
-				if served == 0 || served == 200 {
-					t.Errorf("served %d", served)
-				}
-			})
-		})
-	}
-}
-
-func TestCancelTwiceGivesUpAtOnce(t *testing.T) {
-	inBubble(t, Config{}, func(r *rig) {
-		a := r.agent("a")
-		a.latency = time.Hour
-		a.join()
-		id := r.run(openSpec)
-		r.sleep(3 * time.Second)
-		r.cancel(id, false)
-		r.sleep(time.Second)
-		if got := r.get(id); got.GetState() != stampedev1.State_STATE_DRAINING {
-			t.Errorf("state %v: %s", got.GetState(), got.GetReason())
-		}
-		before := time.Now()
-		r.cancel(id, false)
-		end := r.finished(id)
-		wantState(t, end, stampedev1.State_STATE_CANCELLED)
-		if took := time.Since(before); took > stopMargin+time.Second {
-			t.Errorf("giving up took %v", took)
-		}
-		books(t, end, 100, 0, 100, 0)
-		if rows := r.samples(id); len(rows) != len(a.served) {
-			t.Errorf("%d rows, served %d", len(rows), len(a.served))
-		}
-	})
-}
-
-func TestAnAgentThatDoesNotStopIsLost(t *testing.T) {
-	inBubble(t, Config{}, func(r *rig) {
-		a := r.agent("a")
-		a.latency, a.deaf = time.Hour, true
-		a.join()
-		id := r.run(openSpec + "\nlimits: {drain_timeout: 1s}")
-		r.sleep(3 * time.Second)
-		r.cancel(id, false)
-		before := time.Now()
-		end := r.finished(id)
-		wantState(t, end, stampedev1.State_STATE_CANCELLED)
-		if took := time.Since(before); took > stopMargin+2*time.Second {
-			t.Errorf("giving up took %v", took)
-		}
-		if p := end.GetProgress(); p.GetLostCount() < int64(len(a.served)) || p.GetLostCount()+p.GetCancelledCount() != 100 {
-			t.Errorf("served %d, progress %v", len(a.served), p)
-		}
-	})
-}
-
-func TestCancelWhilePending(t *testing.T) {
-	inBubble(t, Config{}, func(r *rig) {
-		id := r.run(openSpec)
-		r.settled()
-		r.cancel(id, false)
-		wantState(t, r.finished(id), stampedev1.State_STATE_CANCELLED)
-	})
-}
-
-func TestMaxRunTime(t *testing.T) {
-	inBubble(t, Config{}, func(r *rig) {
-		a := r.agent("a").join()
-		end := r.finished(r.run(openSpec + "\nlimits: {max_run_time: 2s}"))
-		wantState(t, end, stampedev1.State_STATE_SUCCEEDED)
-		books(t, end, 100, 40, 60, 0)
-		if len(a.served) != 40 {
-			t.Errorf("served %d, want the 40 of two seconds", len(a.served))
-		}
-	})
-}
-
 func TestTestsRunBesideOneAnother(t *testing.T) {
 	inBubble(t, Config{}, func(r *rig) {
 		r.agent("a").join()
@@ -354,20 +257,6 @@ func TestTestsRunBesideOneAnother(t *testing.T) {
 			wantState(t, end, stampedev1.State_STATE_SUCCEEDED)
 			books(t, end, 100, 100, 0, 0)
 		}
-	})
-}
-
-func TestControllerEndsMidway(t *testing.T) {
-	inBubble(t, Config{}, func(r *rig) {
-		r.agent("a").join()
-		id := r.run(openSpec)
-		r.sleep(3 * time.Second)
-		t.Cleanup(func() {
-			row := r.c.store.Run(nil, id)
-			if row.State != stampedev1.State_STATE_CANCELLED || len(row.Report) == 0 {
-				t.Errorf("ended %v (%s) with a report of %d bytes", row.State, row.Reason, len(row.Report))
-			}
-		})
 	})
 }
 

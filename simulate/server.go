@@ -58,6 +58,7 @@ func New(cfg Config) (*Server, error) {
 	if s.listener, err = lc.Listen(context.Background(), "tcp", cfg.Addr); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen on %s: %w", cfg.Addr, err), s.closeFile())
 	}
+	awaitStamps()
 	if s.sched, err = newScheduler(cfg.Slots, cfg.Dedicated, s.acct, s.meter); err != nil {
 		return nil, errors.Join(err, s.listener.Close(), s.closeFile())
 	}

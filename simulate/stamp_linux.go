@@ -1,11 +1,13 @@
 package simulate
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +27,35 @@ func prepareSockets(_, _ string, raw syscall.RawConn) error {
 			unix.SOF_TIMESTAMPING_RX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE)
 		_ = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno")
 	})
+}
+
+// awaitStamps returns when the kernel stamps what arrives, or soon after: turning
+// it on by the first socket that wants it takes effect a moment later, and the
+// first requests would go without.
+func awaitStamps() {
+	const tries, pause = 50, time.Millisecond
+	lc := net.ListenConfig{Control: prepareSockets}
+	pc, err := lc.ListenPacket(context.Background(), "udp4", "127.0.0.1:0")
+	if err != nil {
+		return
+	}
+	defer pc.Close()
+	udp, ok := pc.(*net.UDPConn)
+	if !ok || udp.SetDeadline(time.Now().Add(2*tries*pause)) != nil {
+		return
+	}
+	var b [1]byte
+	var oob [128]byte
+	for range tries {
+		if _, err := udp.WriteTo(b[:], udp.LocalAddr()); err != nil {
+			return
+		}
+		_, n, _, _, err := udp.ReadMsgUDP(b[:], oob[:])
+		if err != nil || kernelStamp(oob[:n]) != 0 {
+			return
+		}
+		time.Sleep(pause)
+	}
 }
 
 // socket reads with stamps and writes without blocking. One goroutine may read

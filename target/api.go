@@ -30,7 +30,7 @@ type Config struct {
 	// MaxIdle bounds how many idle connections are kept. Default: no bound.
 	MaxIdle int
 	// Pollers is how many threads read replies on Linux. Default: half of
-	// GOMAXPROCS, at least one. Elsewhere each connection has a goroutine.
+	// GOMAXPROCS, from 1 to 8. Elsewhere each connection has a goroutine.
 	Pollers int
 
 	portable bool // read by goroutines on Linux, too; for tests

@@ -89,7 +89,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
-	for i := 0; i < b.N; i++ {
+	for i := range b.N {
 		if i%batch == 0 {
 			b.StopTimer()
 			wg.Wait()
@@ -157,7 +157,7 @@ func BenchmarkTick(b *testing.B) {
 	time.Sleep(50 * time.Millisecond)
 	used, passed := cpuTime(b), time.Now()
 	for b.Loop() {
-		time.Sleep(100*time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 	b.ReportMetric(float64(cpuTime(b)-used)/float64(time.Since(passed))*1e3, "cpu-ms/s")
 }

@@ -15,6 +15,7 @@ type call struct {
 	head int    // length of the request's head in bytes, without its empty line
 	req  []byte // head and body as they go over the wire
 	keep bool   // keep the answer
+	bare bool   // a HEAD request: the reply has no body
 
 	done func(*Call, *measure.Exchange)
 	x    *measure.Exchange

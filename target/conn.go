@@ -192,8 +192,7 @@ func (k *conn) hungUp(at int64, f fault) (o outcome) {
 // giveUp ends the request of its own accord: a timeout, Cancel or Close.
 func (k *conn) giveUp(at int64, f fault) outcome {
 	if k.reply.endMark { // all but the formal end is there
-		at, f = k.reply.markedAt, fault{}
-		k.reply.finish(at)
+		k.reply.finish(k.reply.markedAt)
 		return k.finish(false)
 	}
 	k.reply.breakOff(arrival{at: at}, f)

@@ -144,10 +144,14 @@ func (cl *Client) addSpare(ctx context.Context) fault {
 // wanted is how many connections should be ready. For a server that closes after
 // each reply there is always a fresh one.
 func (cl *Client) wanted() int64 {
-	if cl.cfg.Reserve == 0 && cl.pool.wary() {
-		return 1
+	n := cl.cfg.Reserve
+	if cl.pool.wary() {
+		n = max(n, 1)
 	}
-	return int64(cl.cfg.Reserve)
+	if most := cl.cfg.MaxIdle; most > 0 {
+		n = min(n, most)
+	}
+	return int64(n)
 }
 
 // askSpare wakes the keeper when too few connections are ready.

@@ -55,6 +55,7 @@ func (cl *Client) Get(ctx context.Context, path string) (*Reply, error) {
 // the one that is measured. See Get for path and error.
 func (cl *Client) Fetch(ctx context.Context, method, path string, body []byte) (*Reply, error) {
 	c := cl.newCall(modeFetch)
+	c.bare = method == "HEAD"
 	req := append([]byte(method+" "+cl.target(path)+" HTTP/1.1\r\n"), cl.heads.rest...)
 	req, c.head = appendHead(req, "", len(body))
 	c.req = append(req, body...)

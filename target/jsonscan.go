@@ -106,24 +106,36 @@ func (s *scanner) key(buf *[32]byte) []byte {
 func (s *scanner) str() (raw []byte, escaped bool) {
 	s.take('"')
 	begin := s.i
-	for s.i < len(s.p) {
-		switch c := s.p[s.i]; {
-		case c == '"':
-			raw = s.p[begin:s.i]
+	for {
+		i := s.i
+		for i < len(s.p) && plainByte[s.p[i]] {
+			i++
+		}
+		if s.i = i; i == len(s.p) {
+			s.fail()
+			return nil, false
+		}
+		switch s.p[i] {
+		case '"':
 			s.i++
-			return raw, escaped
-		case c == '\\':
+			return s.p[begin:i], escaped
+		case '\\':
 			escaped = true
 			s.escape()
-		case c < ' ':
-			s.fail()
 		default:
-			s.i++
+			s.fail()
+			return nil, false
 		}
 	}
-	s.fail()
-	return nil, false
 }
+
+// plainByte says which bytes of a string need no look.
+var plainByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= ' ' && c != '"' && c != '\\'
+	}
+	return t
+}()
 
 // escape passes over one escape sequence.
 func (s *scanner) escape() {

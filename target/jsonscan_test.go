@@ -28,6 +28,7 @@ var events = []string{
 	`{"cho\u0069ces":[{"d\u0065lta":{"content":"escaped key"}}]}`,
 	`{"choices":null,"usage":{"completion_tokens":1.0,"prompt_tokens":-1,"num_cached_tokens":99999999999}}`,
 	`{"choices":[{"delta":{"content":{"not":"text"}}}]}`, `{}`, `[]`, `null`, `{"a":01}`, `{"a":1.}`, `{"a":"\x"}`, `{"a":tru}`, `{"a":1}}`, ``,
+	"{\"choices\":[{\"delta\":{\"content\":\"\xfa\"}}]}", // found by fuzzing
 	`{"choices":[{"delta":{"refusal":"no"}}],"timings":{"predicted_n":5,"prompt_ms":1.5e+2}}`,
 }
 

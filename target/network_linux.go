@@ -12,6 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// mostPollers bounds the default: one reads about 100,000 tokens a second, and
+// each costs a few percent of a core while it watches closely.
+const mostPollers = 8
+
 // pollNetwork reads all connections with a few pollers.
 type pollNetwork struct {
 	cl      *Client
@@ -32,7 +36,7 @@ func newNetwork(cl *Client) (network, error) {
 	pn := &pollNetwork{cl: cl, keeper: keeper}
 	n := cl.cfg.Pollers
 	if n <= 0 {
-		n = max(1, runtime.GOMAXPROCS(0)/2)
+		n = min(max(1, runtime.GOMAXPROCS(0)/2), mostPollers)
 	}
 	for range n {
 		p, err := newPoller(cl)

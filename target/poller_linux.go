@@ -1,6 +1,7 @@
 package target
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -52,7 +53,6 @@ type poller struct {
 	stamps  stamper
 	in      receiver
 	plain   []byte // TLS: decrypted
-	told    bool   // a done function ran, and may have made others runnable
 }
 
 type slot struct {
@@ -164,8 +164,7 @@ func (p *poller) run() {
 		}
 		p.drop()
 		p.expire()
-		if p.now >= yieldAt || p.told {
-			p.told = false
+		if p.now >= yieldAt {
 			yieldAt = p.now + yieldEvery
 			runtime.Gosched()
 		}
@@ -245,7 +244,6 @@ func (p *poller) handle(k *conn, ev uint32) {
 		o.pool = nil
 	}
 	k.mu.Unlock()
-	p.told = p.told || o.call != nil
 	p.cl.hand(o)
 }
 
@@ -307,7 +305,7 @@ func (p *poller) take(k *conn, w *fdWire, b []byte, a arrival) (o outcome) {
 			o = o.or(k.received(p.plain[:n], a, fresh))
 			fresh = false
 		}
-		if err == errWouldBlock {
+		if errors.Is(err, errWouldBlock) {
 			break
 		}
 		if err != nil {

@@ -83,7 +83,7 @@ func (w *netWire) read() {
 	buf := make([]byte, portableRead)
 	for {
 		before := clock.Now()
-		n, err := w.Conn.Read(buf)
+		n, err := w.Read(buf)
 		at := clock.Now()
 		w.k.mu.Lock()
 		var o outcome
@@ -110,12 +110,12 @@ func (w *netWire) read() {
 // send implements wire.
 func (w *netWire) send(b []byte) (int, error) {
 	if len(b) <= inlineWrite {
-		return w.Conn.Write(b)
+		return w.Write(b)
 	}
 	w.writing.Store(true)
 	w.n.wg.Go(func() {
 		defer w.writing.Store(false)
-		if _, err := w.Conn.Write(b); err != nil {
+		if _, err := w.Write(b); err != nil {
 			w.k.mu.Lock()
 			w.k.halted = true
 			w.k.mu.Unlock()
@@ -133,7 +133,7 @@ func (w *netWire) alive() bool { return true }
 
 func (w *netWire) close() {
 	_ = w.SetDeadline(time.Now()) // a goroutine may be writing, and TLS wants to say goodbye
-	_ = w.Conn.Close()
+	_ = w.Close()
 	w.n.mu.Lock()
 	delete(w.n.conns, w.k)
 	w.n.mu.Unlock()

@@ -48,7 +48,7 @@ type reply struct {
 }
 
 func (r *reply) begin(c *Call, drv driver) {
-	r.http.reset(false)
+	r.http.reset(c.bare)
 	r.sse.reset()
 	*r = reply{http: r.http, sse: r.sse, body: r.body[:0], drv: drv, mode: c.mode, keep: c.keep, x: c.x}
 	r.x.KernelStamped = true

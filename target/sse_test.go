@@ -2,6 +2,7 @@ package target
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -103,7 +104,7 @@ func TestEventLimit(t *testing.T) {
 			}
 			_, _, _, err = s.next(p)
 		}
-		if err != errEventLimit {
+		if !errors.Is(err, errEventLimit) {
 			t.Errorf("%s: got %v, want %v", name, err, errEventLimit)
 		}
 	}

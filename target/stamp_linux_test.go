@@ -150,3 +150,49 @@ func plainServer(t testing.TB, handle func(int, net.Conn, *bufio.Reader)) (*rawS
 	s := serveRaw(t, func(n int, c *net.TCPConn, r *bufio.Reader) { handle(n, c, r) })
 	return s, configFor(s.url())
 }
+
+// TestClockStep sets the wall clock, as far as the poller can see, while a stream
+// is read: what arrived around it gets the process's time and is counted.
+func TestClockStep(t *testing.T) {
+	step := make(chan struct{})
+	_, cfg := plainServer(t, func(_ int, c net.Conn, r *bufio.Reader) {
+		for req := readRequest(r); req != nil; req = readRequest(r) {
+			if req.Header.Get("X-Request-Id") != "slow" {
+				say(c, answer())
+				continue
+			}
+			say(c, streamHead, chunk(token("a")))
+			<-step
+			say(c, chunk(token("b")))
+			time.Sleep(20 * time.Millisecond)
+			say(c, chunk(token("c"))+chunk(finish)+chunk(doneMark)+chunk(""))
+		}
+	})
+	cfg.Pollers = 1
+	cl := newClient(t, cfg)
+	in := hello()
+	in.ID = "slow"
+	slow, err := cl.Prepare(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan *measure.Exchange, 1)
+	cl.Start(slow, func(_ *Call, x *measure.Exchange) { done <- x })
+	fast, err := cl.Prepare(hello())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl.Start(fast, func(*Call, *measure.Exchange) { // on the poller
+		close(step)
+		time.Sleep(20 * time.Millisecond) // token b arrives before the step is seen
+		cl.net.(*pollNetwork).pollers[0].stamps.offset += 2 * ms
+	})
+	x := <-done
+	if x.Status != measure.Succeeded {
+		t.Fatal(x.ErrorMessage)
+	}
+	if x.ClockSteps != 1 || x.KernelStamped || cl.Stats().ClockSteps != 1 {
+		t.Errorf("%d clock steps in the exchange, %d in all, kernel %v", x.ClockSteps, cl.Stats().ClockSteps, x.KernelStamped)
+	}
+	checkInstants(t, x, 3)
+}

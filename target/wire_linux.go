@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"os"
 	"sync/atomic"
@@ -93,7 +94,7 @@ func (w *fdWire) silent() bool {
 	w.in = buf[:n:n]
 	var one [1]byte
 	n, err = w.tls.Read(one[:])
-	return n == 0 && err == errWouldBlock
+	return n == 0 && errors.Is(err, errWouldBlock)
 }
 
 // close implements wire.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,10 @@ when asked to, and keeps its own account of what it served.`,
 		Example: `  stampede simulate --addr 127.0.0.1:8001 --ttft 50ms --itl 10ms --tokens 64
   stampede simulate --slots 8 --ttft normal:80ms:20ms --account account.jsonl`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// A thread of the simulator sits in system calls; without a processor to
+			// spare, the runtime's monitor polls for it.
+			cfg.Dedicated = true
+			runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 			server, err := simulate.New(cfg)
 			if err != nil {
 				return usageError(err, "")

@@ -18,7 +18,7 @@ var outcomes = [...]stampedev1.Outcome{
 	measure.TimedOut:   stampedev1.Outcome_OUTCOME_TIMED_OUT,
 	measure.Cancelled:  stampedev1.Outcome_OUTCOME_CANCELLED,
 	measure.Unsent:     stampedev1.Outcome_OUTCOME_UNSENT,
-	measure.Lost:       stampedev1.Outcome_OUTCOME_UNSPECIFIED, // an agent never says so
+	measure.Lost:       stampedev1.Outcome_OUTCOME_LOST,
 }
 
 // boxes hold what the message has only pointers to, in one allocation.

@@ -91,16 +91,6 @@ func TestSampleRoundTrip(t *testing.T) {
 	})
 }
 
-// TestALostEntryHasNoOutcomeOnTheWire: only the controller can know of one.
-func TestALostEntryHasNoOutcomeOnTheWire(t *testing.T) {
-	s := chunked(1)
-	s.Status = measure.Lost
-	var got measure.Sample
-	if err := wire.SampleFromProto(wire.SampleToProto(s), &got); err != nil || got.Status != measure.StatusNone {
-		t.Errorf("status %d, %v", got.Status, err)
-	}
-}
-
 func TestHostileSamplesAreRefused(t *testing.T) {
 	far, low, none := int64(1<<62), int64(-1<<62), int32(-1)
 	for name, spoil := range map[string]func(*stampedev1.Sample){

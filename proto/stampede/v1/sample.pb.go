@@ -37,6 +37,8 @@ const (
 	Outcome_OUTCOME_CANCELLED Outcome = 4
 	// Never sent, because an earlier turn of its session failed.
 	Outcome_OUTCOME_UNSENT Outcome = 5
+	// Its agent went silent and no outcome is known; only a controller says so.
+	Outcome_OUTCOME_LOST Outcome = 6
 )
 
 // Enum value maps for Outcome.
@@ -48,6 +50,7 @@ var (
 		3: "OUTCOME_TIMED_OUT",
 		4: "OUTCOME_CANCELLED",
 		5: "OUTCOME_UNSENT",
+		6: "OUTCOME_LOST",
 	}
 	Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED": 0,
@@ -56,6 +59,7 @@ var (
 		"OUTCOME_TIMED_OUT":   3,
 		"OUTCOME_CANCELLED":   4,
 		"OUTCOME_UNSENT":      5,
+		"OUTCOME_LOST":        6,
 	}
 )
 
@@ -501,14 +505,15 @@ const file_stampede_v1_sample_proto_rawDesc = "" +
 	"\x13_output_token_countB\x1c\n" +
 	"\x1a_output_tokens_asked_countB\x18\n" +
 	"\x16_reasoning_token_countB\x15\n" +
-	"\x13_cached_token_count*\x8f\x01\n" +
+	"\x13_cached_token_count*\xa1\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11OUTCOME_SUCCEEDED\x10\x01\x12\x12\n" +
 	"\x0eOUTCOME_FAILED\x10\x02\x12\x15\n" +
 	"\x11OUTCOME_TIMED_OUT\x10\x03\x12\x15\n" +
 	"\x11OUTCOME_CANCELLED\x10\x04\x12\x12\n" +
-	"\x0eOUTCOME_UNSENT\x10\x05BAZ?github.com/stampede-bench/stampede/proto/stampede/v1;stampedev1b\x06proto3"
+	"\x0eOUTCOME_UNSENT\x10\x05\x12\x10\n" +
+	"\fOUTCOME_LOST\x10\x06BAZ?github.com/stampede-bench/stampede/proto/stampede/v1;stampedev1b\x06proto3"
 
 var (
 	file_stampede_v1_sample_proto_rawDescOnce sync.Once
