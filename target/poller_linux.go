@@ -51,6 +51,7 @@ type poller struct {
 	now     int64 // last reading of the clock
 	quiet   int64 // sockets that the last wait did not report were empty then
 	stamps  stamper
+	counted int64 // of its steps, by the client
 	in      receiver
 	plain   []byte // TLS: decrypted
 }
@@ -162,6 +163,7 @@ func (p *poller) run() {
 		if n < pollEvents {
 			p.quiet = empty
 		}
+		p.countSteps()
 		p.drop()
 		p.expire()
 		if p.now >= yieldAt {
@@ -195,9 +197,7 @@ func (p *poller) wait() (n int, empty int64) {
 	n = epollWait(p.epfd, p.events[:], timeout)
 	p.sleeping.Store(false)
 	pair := clock.ReadPair()
-	steps := p.stamps.steps
 	p.stamps.see(pair)
-	p.cl.stats.steps.Add(p.stamps.steps - steps)
 	p.now = pair.Mono
 	if n == 0 && timeout > 0 {
 		return n, min(enter+int64(timeout), pair.Mono)
@@ -244,7 +244,16 @@ func (p *poller) handle(k *conn, ev uint32) {
 		o.pool = nil
 	}
 	k.mu.Unlock()
+	p.countSteps()
 	p.cl.hand(o)
+}
+
+// countSteps adds the clock steps seen since the last call to the client's count.
+func (p *poller) countSteps() {
+	if n := p.stamps.steps - p.counted; n > 0 {
+		p.counted += n
+		p.cl.stats.steps.Add(n)
+	}
 }
 
 // read takes what lies in the socket. A read that does not fill the buffer has

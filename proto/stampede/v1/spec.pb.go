@@ -57,7 +57,10 @@ type Spec struct {
 	// Whole repeats of the run. Default 1.
 	Trials int32 `protobuf:"varint,14,opt,name=trials,proto3" json:"trials,omitempty"`
 	// The seed of every random choice.
-	Seed          int64 `protobuf:"varint,15,opt,name=seed,proto3" json:"seed,omitempty"`
+	Seed int64 `protobuf:"varint,15,opt,name=seed,proto3" json:"seed,omitempty"`
+	// Empty the server's prefix cache before the first stage, and between stages
+	// that wait for one another. Default false.
+	FlushCache    bool `protobuf:"varint,16,opt,name=flush_cache,json=flushCache,proto3" json:"flush_cache,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -195,6 +198,13 @@ func (x *Spec) GetSeed() int64 {
 		return x.Seed
 	}
 	return 0
+}
+
+func (x *Spec) GetFlushCache() bool {
+	if x != nil {
+		return x.FlushCache
+	}
+	return false
 }
 
 // Endpoint says whom to ask and how.
@@ -1127,7 +1137,7 @@ var File_stampede_v1_spec_proto protoreflect.FileDescriptor
 
 const file_stampede_v1_spec_proto_rawDesc = "" +
 	"\n" +
-	"\x16stampede/v1/spec.proto\x12\vstampede.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x92\x05\n" +
+	"\x16stampede/v1/spec.proto\x12\vstampede.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xb3\x05\n" +
 	"\x04Spec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x06labels\x18\x02 \x03(\v2\x1d.stampede.v1.Spec.LabelsEntryR\x06labels\x121\n" +
@@ -1145,7 +1155,9 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"wait_ready\x18\f \x01(\v2\x19.google.protobuf.DurationR\twaitReady\x12\x16\n" +
 	"\x06agents\x18\r \x01(\x05R\x06agents\x12\x16\n" +
 	"\x06trials\x18\x0e \x01(\x05R\x06trials\x12\x12\n" +
-	"\x04seed\x18\x0f \x01(\x03R\x04seed\x1a9\n" +
+	"\x04seed\x18\x0f \x01(\x03R\x04seed\x12\x1f\n" +
+	"\vflush_cache\x18\x10 \x01(\bR\n" +
+	"flushCache\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\f\n" +
