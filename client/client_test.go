@@ -170,7 +170,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("got %v, want %q", err, tt.text)
 		}
 		var detail *client.Error
-		if !errors.As(err, &detail) || tt.want == client.ErrRunning && detail.Hint != "cancel it first" {
+		if !errors.As(err, &detail) || errors.Is(tt.want, client.ErrRunning) && detail.Hint != "cancel it first" {
 			t.Errorf("%v: detail %+v", err, detail)
 		}
 	}

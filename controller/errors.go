@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -84,11 +86,11 @@ func rpcError(err error) error {
 // says already.
 func sentence(err, sentinel error) string {
 	text, tail := err.Error(), ": "+sentinel.Error()
-	switch sentinel {
-	case errInvalid, errState, errRefused, errTooLarge, errTooFast:
-		if len(text) > len(tail) && text[len(text)-len(tail):] == tail {
-			return text[:len(text)-len(tail)]
-		}
+	if said := []error{errInvalid, errState, errRefused, errTooLarge, errTooFast}; !slices.Contains(said, sentinel) {
+		return text
+	}
+	if head, ok := strings.CutSuffix(text, tail); ok && head != "" {
+		return head
 	}
 	return text
 }

@@ -111,8 +111,8 @@ func (r *run) append(s *shard, b *stampedev1.SampleBatch) {
 
 // appendProto marshals into a buffer that is used again.
 func (g *segment) appendProto(k journal.Kind, m proto.Message) (int64, error) {
-	if g.problem != nil {
-		return 0, nil
+	if g.problem != nil { // it was told once; the run goes on without
+		return 0, nil //nolint:nilerr // as above
 	}
 	var err error
 	if g.buf, err = (proto.MarshalOptions{}).MarshalAppend(g.buf[:0], m); err != nil {

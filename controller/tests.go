@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -85,14 +86,14 @@ func (c *Controller) admit(m *stampedev1.Spec) (*workload.Spec, []string, error)
 }
 
 func violationsOf(err error) workload.Errors {
-	switch e := err.(type) {
-	case nil:
+	var errs workload.Errors
+	switch {
+	case err == nil:
 		return nil
-	case workload.Errors:
-		return e
-	default:
-		return workload.Errors{{Message: err.Error()}}
+	case errors.As(err, &errs):
+		return errs
 	}
+	return workload.Errors{{Message: err.Error()}}
 }
 
 // foreign finds what belongs to the calling process and was not resolved there.

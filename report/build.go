@@ -65,7 +65,7 @@ func accounting(in *Input) Accounting {
 		if p.Warmup {
 			a.Warmup = a.Warmup.Add(p.Accounting)
 		} else {
-			a.Accounting = a.Accounting.Add(p.Accounting)
+			a.Accounting = a.Add(p.Accounting)
 		}
 	}
 	return a

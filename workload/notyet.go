@@ -23,7 +23,6 @@ var missingEngines = []engine{
 		return strings.HasPrefix(d.Name, "hf://") || slices.Contains(hubDatasets, d.Name) ||
 			d.Name == DatasetShareGPT && d.Path == "" && d.CorpusHash == ""
 	})},
-	{"calibration", when("dataset.calibrate", func(s *Spec) bool { return s.Dataset.Calibrate })},
 	{"a tokenizer", when("dataset.tokenizer", func(s *Spec) bool { return s.Dataset.Tokenizer != "" })},
 	{"more than one trial", when("trials", func(s *Spec) bool { return s.Trials > 1 })},
 	{"a gate", when("gates", func(s *Spec) bool { return len(s.Gates) > 0 })},

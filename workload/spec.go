@@ -26,7 +26,8 @@ type Spec struct {
 	Agents    int               `json:"agents,omitempty"`     // 0: all that are connected
 	Trials    int               `json:"trials,omitempty"`     // default 1
 	Seed      int64             `json:"seed,omitempty"`
-	// FlushCache empties the server's prefix cache between stages and trials.
+	// FlushCache empties the server's prefix cache before the first stage, and
+	// between stages that are drained and between trials.
 	FlushCache bool `json:"flush_cache,omitempty"`
 }
 

@@ -251,7 +251,6 @@ func TestNotYet(t *testing.T) {
 	for path, change := range map[string]func(*Spec){
 		"endpoint.type":              func(s *Spec) { s.Endpoint.Type = "aws" },
 		"dataset.name":               func(s *Spec) { s.Dataset.Name = "arena" },
-		"dataset.calibrate":          func(s *Spec) { s.Dataset.Calibrate = true },
 		"dataset.tokenizer":          func(s *Spec) { s.Dataset.Tokenizer = "gpt2" },
 		"trials":                     func(s *Spec) { s.Trials = 2 },
 		"gates":                      func(s *Spec) { s.Gates = []string{"fail_rate<1%"} },

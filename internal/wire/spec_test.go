@@ -212,6 +212,8 @@ func drawSpec(t *rapid.T) *workload.Spec {
 		Agents:    rapid.IntRange(0, 9).Draw(t, "agents"),
 		Trials:    rapid.IntRange(0, 9).Draw(t, "trials"),
 		Seed:      rapid.Int64().Draw(t, "seed"),
+
+		FlushCache: rapid.Bool().Draw(t, "flush_cache"),
 	}
 }
 

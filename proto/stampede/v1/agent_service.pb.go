@@ -1980,7 +1980,10 @@ type Probe struct {
 	// The spec with its secrets; model may be empty.
 	Spec *Spec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	// Empty the server's prefix cache instead of probing.
-	FlushCache    bool `protobuf:"varint,3,opt,name=flush_cache,json=flushCache,proto3" json:"flush_cache,omitempty"`
+	FlushCache bool `protobuf:"varint,3,opt,name=flush_cache,json=flushCache,proto3" json:"flush_cache,omitempty"`
+	// Counts the probes of a run from 1; the answer carries the same number, so
+	// that one that is told again is not taken for the next.
+	Sequence      int32 `protobuf:"varint,4,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2036,6 +2039,13 @@ func (x *Probe) GetFlushCache() bool {
 	return false
 }
 
+func (x *Probe) GetSequence() int32 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
 // ProbeResult is what the endpoint answered.
 type ProbeResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2059,6 +2069,8 @@ type ProbeResult struct {
 	Notices []string `protobuf:"bytes,9,rep,name=notices,proto3" json:"notices,omitempty"`
 	// Measured tokens per word, when asked to calibrate; 0 otherwise.
 	TokensPerWord float64 `protobuf:"fixed64,10,opt,name=tokens_per_word,json=tokensPerWord,proto3" json:"tokens_per_word,omitempty"`
+	// sequence of the Probe that it answers.
+	Sequence      int32 `protobuf:"varint,11,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2159,6 +2171,13 @@ func (x *ProbeResult) GetNotices() []string {
 func (x *ProbeResult) GetTokensPerWord() float64 {
 	if x != nil {
 		return x.TokensPerWord
+	}
+	return 0
+}
+
+func (x *ProbeResult) GetSequence() int32 {
+	if x != nil {
+		return x.Sequence
 	}
 	return 0
 }
@@ -2463,12 +2482,13 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\x11detail_shed_count\x18\x04 \x01(\x03R\x0fdetailShedCount\"[\n" +
 	"\tSampleAck\x12'\n" +
 	"\x03ref\x18\x01 \x01(\v2\x15.stampede.v1.ShardRefR\x03ref\x12%\n" +
-	"\x0ebatch_sequence\x18\x02 \x01(\x03R\rbatchSequence\"f\n" +
+	"\x0ebatch_sequence\x18\x02 \x01(\x03R\rbatchSequence\"\x82\x01\n" +
 	"\x05Probe\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12%\n" +
 	"\x04spec\x18\x02 \x01(\v2\x11.stampede.v1.SpecR\x04spec\x12\x1f\n" +
 	"\vflush_cache\x18\x03 \x01(\bR\n" +
-	"flushCache\"\xab\x02\n" +
+	"flushCache\x12\x1a\n" +
+	"\bsequence\x18\x04 \x01(\x05R\bsequence\"\xc7\x02\n" +
 	"\vProbeResult\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1d\n" +
 	"\n" +
@@ -2481,7 +2501,8 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\x06engine\x18\b \x01(\tR\x06engine\x12\x18\n" +
 	"\anotices\x18\t \x03(\tR\anotices\x12&\n" +
 	"\x0ftokens_per_word\x18\n" +
-	" \x01(\x01R\rtokensPerWord\"!\n" +
+	" \x01(\x01R\rtokensPerWord\x12\x1a\n" +
+	"\bsequence\x18\v \x01(\x05R\bsequence\"!\n" +
 	"\aGoodbye\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"5\n" +
 	"\x12FetchCorpusRequest\x12\x1f\n" +
