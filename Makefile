@@ -29,6 +29,18 @@ test: $(BIN)/grpcurl ## Run all tests
 	$(GO) vet ./...
 	$(GO) test $(TEST_FLAGS) -timeout 9m ./...
 
+.PHONY: fault
+fault: ## Kill, stop and cut off real processes during runs, and hold what is reported
+	$(GO) test -count 1 -timeout 9m ./e2e/fault/... $(TEST_FLAGS)
+
+.PHONY: soak
+soak: ## Do the same in random order for SOAK (default 10m); SEED=n does one again
+	STAMPEDE_SOAK=$${SOAK:-10m} STAMPEDE_SEED=$${SEED:-} $(GO) test -count 1 -timeout 24h -v -run TestSoak ./e2e/fault/
+
+.PHONY: fleet
+fleet: ## Run FLEET (default 1000) agents in one process and print what they take
+	STAMPEDE_FLEET=$${FLEET:-1000} $(GO) test -count 1 -timeout 9m -v ./e2e/fleet/
+
 .PHONY: race
 race: ## Run all tests under the race detector
 	$(GO) test -race $(TEST_FLAGS) -timeout 20m ./...
@@ -53,6 +65,10 @@ lint: $(BIN)/buf $(BIN)/golangci-lint ## Lint Go and proto files
 	golangci-lint run ./...
 	GOOS=darwin $(GO) vet ./...
 	GOOS=windows $(GO) vet ./...
+
+.PHONY: breaking
+breaking: $(BIN)/buf ## Fail when the proto files break callers of those on main
+	buf breaking --against '.git#branch=main'
 
 .PHONY: generate
 generate: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc ## Generate Go from the proto files

@@ -43,8 +43,14 @@ type Config struct {
 	// NewDoer makes the client of a run's endpoint. Default: target.New.
 	NewDoer func(target.Config) (Doer, error)
 	// OutboxBytes bounds the memory that samples without acknowledgement take;
-	// beyond, chunk detail is left out and counted. Default 64 MiB.
+	// beyond, they go to a file. Default 64 MiB.
 	OutboxBytes int64
+	// SpillBytes bounds that file; beyond, chunk detail is left out and counted,
+	// never an outcome. Default 1 GiB.
+	SpillBytes int64
+	// SpillDir is where the file lies while it is needed. Default: the system's
+	// folder for temporary files.
+	SpillDir string
 	// LeaveTimeout bounds how long requests in flight may go on once Run's context
 	// has ended, and after it how long samples may take to be shipped: five
 	// seconds more. Default 30 s.
@@ -68,6 +74,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.OutboxBytes == 0 {
 		c.OutboxBytes = 64 << 20
+	}
+	if c.SpillBytes == 0 {
+		c.SpillBytes = 1 << 30
 	}
 	if c.LeaveTimeout == 0 {
 		c.LeaveTimeout = 30 * time.Second
@@ -109,14 +118,14 @@ func New(cfg Config) (*Agent, error) {
 	if cfg.Conn == nil {
 		return nil, errors.New("agent: Config.Conn is nil, a connection to a controller is required")
 	}
-	if cfg.OutboxBytes < 0 || cfg.LeaveTimeout < 0 {
-		return nil, errors.New("agent: Config.OutboxBytes and Config.LeaveTimeout must not be negative")
+	if cfg.OutboxBytes < 0 || cfg.SpillBytes < 0 || cfg.LeaveTimeout < 0 {
+		return nil, errors.New("agent: Config.OutboxBytes, SpillBytes and LeaveTimeout must not be negative")
 	}
 	cfg = cfg.withDefaults()
 	client := stampedev1.NewAgentServiceClient(cfg.Conn)
 	return &Agent{
 		cfg: cfg, id: uuid.NewString(), log: cfg.Logger.With("agent", cfg.Name), client: client,
-		clock: newWallClock(), outbox: outbox{limit: cfg.OutboxBytes}, corpora: corpora{client: client, keep: keepCorpora},
+		clock: newWallClock(), outbox: newOutbox(&cfg), corpora: corpora{client: client, keep: keepCorpora},
 		cpu: newCPUMeter(), newSleeper: newSleeper, openCorpus: dataset.Open,
 		work: make(chan struct{}, 1), beat: make(chan struct{}, 1),
 		runs: map[string]*run{}, probes: map[string]*probed{}, lease: defaultLease,
@@ -133,9 +142,11 @@ func (a *Agent) ID() string { return a.id }
 // it says goodbye, takes no new shards, lets requests in flight end within
 // Config.LeaveTimeout, ships their samples, and returns nil when all that it
 // started has ended. It returns an error at once when the controller refuses
-// this agent for good, by its token or version. It is called once.
+// this agent for good, by its token or version, and after a minute when it has
+// welcomed it before. It is called once.
 func (a *Agent) Run(ctx context.Context) error {
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer a.outbox.close()
 	defer a.tasks.Wait()
 	defer cancel()
 	a.tasks.Go(func() {
@@ -152,12 +163,18 @@ func (a *Agent) Run(ctx context.Context) error {
 
 // sessions builds one session after the other.
 func (a *Agent) sessions(ctx, working context.Context) error {
+	var refusedSince time.Time
 	for failures := 0; ; {
 		welcomed, err := a.session(working)
 		if a.over(ctx, working, err) {
 			return nil
 		}
-		if a.refused(err) {
+		if !refused(err) {
+			refusedSince = time.Time{}
+		} else if refusedSince.IsZero() {
+			refusedSince = time.Now()
+		}
+		if refused(err) && (!a.known() || time.Since(refusedSince) >= refusalPatience) {
 			return err
 		}
 		if failures++; welcomed {
@@ -183,14 +200,20 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// refused reports whether the controller will never have this agent: it said so
-// before it ever had it.
-func (a *Agent) refused(err error) bool {
+// refusalPatience is how long an agent that a controller has had before goes on
+// asking one that refuses it: its token may be about to be rotated, and what it
+// measured is of use only there.
+const refusalPatience = time.Minute
+
+// known reports whether a controller has ever welcomed this agent.
+func (a *Agent) known() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.secret != nil {
-		return false
-	}
+	return a.secret != nil
+}
+
+// refused reports whether the controller has said that it will not have this agent.
+func refused(err error) bool {
 	switch status.Code(err) {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.FailedPrecondition, codes.InvalidArgument, codes.Unimplemented:
 		return true

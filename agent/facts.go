@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/stampede-bench/stampede/target"
@@ -74,7 +75,7 @@ func hint(kind string, spec *workload.Spec, models []string) string {
 	case target.HTTPKind(429):
 		return "the endpoint limits the rate of this key; wait, or ask for less"
 	case target.KindRefused, target.KindClosed:
-		return fmt.Sprintf("is the server up at %s, as seen from the agent's host? --wait-ready 120s waits for it", e.URL)
+		return fmt.Sprintf("is the server up at %s, as seen from the agent's host?%s", e.URL, waitHint(spec))
 	case target.KindDNS:
 		return fmt.Sprintf("the agent's host cannot resolve the host in %s", e.URL)
 	case target.KindForbidden:
@@ -87,7 +88,7 @@ func hint(kind string, spec *workload.Spec, models []string) string {
 		return fmt.Sprintf("can the agent's host reach %s? A firewall may be in the way", e.URL)
 	}
 	if strings.HasPrefix(kind, "http_5") {
-		return "the endpoint itself failed; its log will say why. --wait-ready 120s waits while it starts"
+		return "the endpoint itself failed; its log will say why." + waitHint(spec)
 	}
 	if strings.HasPrefix(kind, "timeout_") {
 		return "the endpoint did not answer in time; limits.request_timeout bounds a request"
@@ -107,8 +108,22 @@ func keyHint(e workload.Endpoint) string {
 	return "the key was refused"
 }
 
+// waitHint is said to those who did not wait.
+func waitHint(spec *workload.Spec) string {
+	if spec.WaitReady > 0 {
+		return ""
+	}
+	return " --wait-ready 120s waits for it"
+}
+
 func modelHint(e workload.Endpoint, models []string) string {
 	const shown = 10
+	if len(models) == 0 && bare(e.URL) {
+		return fmt.Sprintf("did you mean %s/v1? The URL should be the base of the API", strings.TrimSuffix(e.URL, "/"))
+	}
+	if len(models) == 0 && e.Model == "" {
+		return fmt.Sprintf("check the path (%s should be the base of the API, which usually ends in /v1), or name the model with --model", e.URL)
+	}
 	if len(models) == 0 {
 		return fmt.Sprintf("check the path (%s should be the base of the API, which usually ends in /v1) and the model %q", e.URL, e.Model)
 	}
@@ -117,4 +132,10 @@ func modelHint(e workload.Endpoint, models []string) string {
 		list += fmt.Sprintf(" and %d more", len(models)-shown)
 	}
 	return fmt.Sprintf("the endpoint lists these models: %s", list)
+}
+
+// bare reports whether a URL ends with its host.
+func bare(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && strings.Trim(u.Path, "/") == "" && u.RawQuery == ""
 }

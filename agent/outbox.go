@@ -12,22 +12,38 @@ import (
 // outbox keeps batches until the controller has acknowledged them: those that
 // wait to be sent and those in flight, each in order. What it holds is bounded by
 // its writers, who leave out chunk detail once it is full; outcomes always find
-// a place. It is safe for concurrent use.
+// a place. What does not fit into memory goes to a file. It is safe for
+// concurrent use.
 type outbox struct {
-	limit int64 // bytes beyond which detail is shed
+	limit  int64 // bytes beyond which detail is shed
+	memory int64 // bytes beyond which batches go to the file; 0: none do
+	spill  spill
+	lost   func(error) // told of batches that the file did not give back
 
 	mu       sync.Mutex
 	waiting  []parcel
 	inFlight []parcel
 	bytes    int64 // of both
 	flying   int64 // of inFlight
+	spilled  int64 // of those in the file
+}
+
+func newOutbox(cfg *Config) outbox {
+	log := cfg.Logger
+	return outbox{
+		limit: cfg.OutboxBytes + cfg.SpillBytes, memory: cfg.OutboxBytes, spill: spill{dir: cfg.SpillDir},
+		lost: func(err error) { log.Error("a batch of samples is lost", "error", err) },
+	}
 }
 
 // parcel is one batch and its size on the wire.
 type parcel struct {
-	ref   wire.Ref
-	batch *stampedev1.SampleBatch
-	size  int64
+	ref      wire.Ref
+	sequence int64
+	batch    *stampedev1.SampleBatch // nil while it lies only in the file
+	size     int64
+	filed    bool
+	at       int64 // in the file
 }
 
 // full reports whether another n bytes go beyond the limit.
@@ -39,11 +55,40 @@ func (o *outbox) full(n int) bool {
 
 // put adds a batch.
 func (o *outbox) put(ref wire.Ref, batch *stampedev1.SampleBatch) {
-	p := parcel{ref: ref, batch: batch, size: int64(proto.Size(batch))}
+	p := parcel{ref: ref, sequence: batch.GetBatchSequence(), batch: batch, size: int64(proto.Size(batch))}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.memory > 0 && p.size > 0 && o.bytes-o.spilled+p.size > o.memory {
+		o.file(&p)
+	}
 	o.waiting = append(o.waiting, p)
 	o.bytes += p.size
+}
+
+// file moves a batch to the file; with a disk that is full it stays in memory.
+func (o *outbox) file(p *parcel) {
+	at, err := o.spill.add(p.batch)
+	if err != nil {
+		return
+	}
+	p.filed, p.at, p.batch = true, at, nil
+	o.spilled += p.size
+}
+
+// load brings a batch back from the file. One that can't be read is sent empty,
+// so that the others follow; the controller counts its entries as lost.
+func (o *outbox) load(p *parcel) {
+	if p.batch != nil {
+		return
+	}
+	batch, err := o.spill.read(p.at, p.size)
+	if err != nil {
+		batch = &stampedev1.SampleBatch{Ref: p.ref.Proto(), BatchSequence: p.sequence}
+		if o.lost != nil {
+			o.lost(err)
+		}
+	}
+	p.batch = batch
 }
 
 // next returns the next batch to send and counts it as in flight, unless as many
@@ -55,6 +100,7 @@ func (o *outbox) next(maxInFlight int64) *stampedev1.SampleBatch {
 		return nil
 	}
 	p := o.waiting[0]
+	o.load(&p)
 	o.waiting[0] = parcel{}
 	o.waiting = o.waiting[1:]
 	o.inFlight = append(o.inFlight, p)
@@ -67,7 +113,7 @@ func (o *outbox) next(maxInFlight int64) *stampedev1.SampleBatch {
 func (o *outbox) ack(ref wire.Ref, upTo int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.forget(func(p parcel) bool { return p.ref == ref && p.batch.GetBatchSequence() <= upTo }, false)
+	o.forget(func(p parcel) bool { return p.ref == ref && p.sequence <= upTo }, false)
 }
 
 // drop forgets all batches of a run.
@@ -82,7 +128,7 @@ func (o *outbox) forget(gone func(parcel) bool, alsoWaiting bool) {
 		if !gone(p) {
 			return true
 		}
-		o.bytes -= p.size
+		o.release(p)
 		o.flying -= p.size
 		return false
 	})
@@ -91,11 +137,27 @@ func (o *outbox) forget(gone func(parcel) bool, alsoWaiting bool) {
 	}
 	o.waiting = keep(o.waiting, func(p parcel) bool {
 		if gone(p) {
-			o.bytes -= p.size
+			o.release(p)
 			return false
 		}
 		return true
 	})
+}
+
+// release counts a parcel out.
+func (o *outbox) release(p parcel) {
+	o.bytes -= p.size
+	if p.filed {
+		o.spilled -= p.size
+		o.spill.drop()
+	}
+}
+
+// close removes the file.
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.spill.close()
 }
 
 // keep filters in place and forgets the rest.
@@ -114,6 +176,11 @@ func keep(all []parcel, wanted func(parcel) bool) []parcel {
 func (o *outbox) again() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	for i := range o.inFlight {
+		if o.inFlight[i].filed {
+			o.inFlight[i].batch = nil
+		}
+	}
 	o.waiting = append(o.inFlight, o.waiting...)
 	o.inFlight, o.flying = nil, 0
 }

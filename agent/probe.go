@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stampede-bench/stampede/internal/wire"
@@ -38,6 +39,8 @@ type probe struct {
 	spec   *workload.Spec
 	result *stampedev1.ProbeResult
 	models []model
+	// flushing: the prefix cache is to be emptied, nothing else.
+	flushing bool
 }
 
 // model is one entry of the list that the endpoint serves.
@@ -48,7 +51,7 @@ type model struct {
 
 // probe answers m; what goes wrong is part of the answer.
 func (a *Agent) probe(ctx context.Context, m *stampedev1.Probe) *stampedev1.ProbeResult {
-	p := &probe{agent: a, result: &stampedev1.ProbeResult{RunId: m.GetRunId()}}
+	p := &probe{agent: a, result: &stampedev1.ProbeResult{RunId: m.GetRunId(), Sequence: m.GetSequence()}}
 	spec, _, err := wire.SpecFromProto(m.GetSpec())
 	if err != nil {
 		p.fail(fmt.Errorf("spec: %w", err))
@@ -56,6 +59,7 @@ func (a *Agent) probe(ctx context.Context, m *stampedev1.Probe) *stampedev1.Prob
 	}
 	p.spec = spec
 	if m.GetFlushCache() {
+		p.flushing = true
 		err = p.flush(ctx)
 	} else {
 		err = p.ask(ctx)
@@ -73,7 +77,10 @@ func (p *probe) fail(err error) {
 	if errors.As(err, &failure) {
 		p.result.ErrorMessage = failure.Message
 	}
-	if p.spec != nil {
+	switch {
+	case p.flushing:
+		p.result.ErrorMessage, p.result.Hint = err.Error(), flushHint(p.spec)
+	case p.spec != nil:
 		p.result.Hint = hint(p.result.GetErrorKind(), p.spec, p.result.GetModels())
 	}
 }
@@ -101,6 +108,11 @@ func (p *probe) ask(ctx context.Context) error {
 	}
 	if p.spec.Preflights() {
 		if err := p.preflight(ctx, endpoint); err != nil {
+			return err
+		}
+	}
+	if p.spec.Dataset.Calibrates() {
+		if err := p.calibrate(ctx, endpoint); err != nil {
 			return err
 		}
 	}
@@ -142,9 +154,20 @@ func (p *probe) awaitReady(ctx context.Context, client prober) error {
 			return nil
 		}
 		if wait(ctx, readyEvery); ctx.Err() != nil {
-			return fmt.Errorf("not ready within %v: %w", p.spec.WaitReady.D(), err)
+			return notReady(p.spec.WaitReady.D(), err)
 		}
 	}
+}
+
+// notReady says how long was waited, and keeps what the last answer was.
+func notReady(waited time.Duration, err error) error {
+	var failure *target.Error
+	if !errors.As(err, &failure) {
+		return fmt.Errorf("not ready within %v: %w", waited, err)
+	}
+	late := *failure
+	late.Message = fmt.Sprintf("not ready within %v: %s", waited, failure.Message)
+	return &late
 }
 
 // get asks for one of the facts.
@@ -226,13 +249,37 @@ func (p *probe) flush(ctx context.Context) error {
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, preflightTimeout)
 	defer cancel()
+	routes := flushRoutes(p.spec.Endpoint.Type)
 	var last error
-	for _, route := range flushRoutes(p.spec.Endpoint.Type) {
+	for _, route := range routes {
 		if _, last = client.Fetch(ctx, "POST", route, nil); last == nil {
 			return nil
 		}
 	}
-	return fmt.Errorf("flush the prefix cache: %w", last)
+	if kind := errorKind(last); kind == target.HTTPKind(404) || kind == target.HTTPKind(405) {
+		return &noRoute{tried: "POST " + strings.Join(routes, ", POST "), err: last}
+	}
+	return fmt.Errorf("the prefix cache could not be emptied: %w", last)
+}
+
+// noRoute says that the endpoint can't empty its cache. Its message leaves out
+// what the endpoint answered, which says no more.
+type noRoute struct {
+	tried string
+	err   error
+}
+
+func (e *noRoute) Error() string {
+	return "the endpoint has no route that empties its prefix cache; tried " + e.tried
+}
+func (e *noRoute) Unwrap() error { return e.err }
+
+// flushHint says what vLLM's users need to know.
+func flushHint(spec *workload.Spec) string {
+	if workload.CanonicalType(spec.Endpoint.Type) == workload.TypeSGLang {
+		return ""
+	}
+	return "vLLM has the route only when it is started with VLLM_SERVER_DEV_MODE=1"
 }
 
 // flushRoutes are the routes that may empty a prefix cache, likeliest first.

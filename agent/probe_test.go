@@ -168,7 +168,7 @@ func TestProbeFlushesTheCache(t *testing.T) {
 		t.Errorf("got %v after %v", r, e.calls)
 	}
 	e.mu.Unlock()
-	if r := ask(t, server.URL, ", model: m, type: vllm", true); r.GetErrorKind() != "http_404" {
+	if r := ask(t, server.URL, ", model: m, type: vllm", true); r.GetErrorKind() != "http_404" || !strings.Contains(r.GetErrorMessage(), "tried POST /reset_prefix_cache") || !strings.Contains(r.GetHint(), "VLLM_SERVER_DEV_MODE") {
 		t.Errorf("got %v, want that vLLM's route is not there", r)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stampede-bench/stampede/internal/clock"
 	"github.com/stampede-bench/stampede/internal/wire"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/schedule"
@@ -217,6 +218,14 @@ func (r *run) setAnchor(t time.Time) {
 	}
 	r.anchored = true
 	r.anchor.Store(r.agent.clock.anchor(t.UnixNano()))
+}
+
+// sending reports whether the run's anchor has passed: preparing may well take
+// all of the CPU.
+func (r *run) sending() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.anchored && clock.Now() > r.anchor.Load()
 }
 
 // addShift moves entries; one that is known already stays.

@@ -260,7 +260,9 @@ func (s *session) heartbeat() error {
 	h.CpuSeconds, share = a.cpu.read()
 	h.CpuUtilization = share
 	for _, shard := range a.shards() {
-		shard.run.cpuMax.raise(share)
+		if shard.run.sending() {
+			shard.run.cpuMax.raise(share)
+		}
 		if p := shard.progress(); p != nil {
 			h.Shards = append(h.Shards, p)
 		}

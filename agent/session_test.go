@@ -103,6 +103,36 @@ func TestRefusedAgentEnds(t *testing.T) {
 	})
 }
 
+func TestAgentThatWasWelcomeIsPatient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.close()
+		_, end := b.agent()
+		time.Sleep(time.Second)
+		b.c.mu.Lock()
+		b.c.refuse = status.Error(codes.Unauthenticated, "the join token was rotated")
+		b.c.cut()
+		b.c.mu.Unlock()
+		time.Sleep(refusalPatience / 2)
+		b.c.mu.Lock()
+		b.c.refuse = nil
+		b.c.mu.Unlock()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if b.c.sessionCount() != 2 {
+			t.Errorf("%d sessions, want 2: a new one once the token is known again", b.c.sessionCount())
+		}
+		b.c.mu.Lock()
+		b.c.refuse = status.Error(codes.Unauthenticated, "the join token is gone")
+		b.c.cut()
+		b.c.mu.Unlock()
+		time.Sleep(refusalPatience + 10*time.Second)
+		if err := end(); status.Code(err) != codes.Unauthenticated {
+			t.Errorf("Run returned %v, want what the controller said", err)
+		}
+	})
+}
+
 func TestUnreachableControllerIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -103,21 +103,26 @@ type cpuMeter struct {
 	quota   float64 // CPUs
 	lastAt  int64
 	lastCPU float64
+	share   float64 // of the last whole interval
 }
+
+// minCPUInterval is the shortest stretch whose share of the CPU means something;
+// heartbeats that ask for permits come in quicker succession.
+const minCPUInterval = 0.5 // s
 
 func newCPUMeter() cpuMeter {
 	return cpuMeter{quota: cpuQuota(), lastAt: clock.Now(), lastCPU: cpuSeconds()}
 }
 
-// read returns CPU seconds used so far and the share of the quota used since the
-// last call, 0 to 1.
+// read returns CPU seconds used so far and the share of the quota used lately, 0
+// to 1.
 func (m *cpuMeter) read() (seconds, share float64) {
 	at, cpu := clock.Now(), cpuSeconds()
-	if elapsed := float64(at-m.lastAt) / float64(time.Second); elapsed > 0 {
-		share = min(max((cpu-m.lastCPU)/(elapsed*m.quota), 0), 1)
+	if elapsed := float64(at-m.lastAt) / float64(time.Second); elapsed >= minCPUInterval {
+		m.share = min(max((cpu-m.lastCPU)/(elapsed*m.quota), 0), 1)
+		m.lastAt, m.lastCPU = at, cpu
 	}
-	m.lastAt, m.lastCPU = at, cpu
-	return cpu, share
+	return cpu, m.share
 }
 
 // cpuQuota is how many CPUs the process may use: by its cgroup, or as many as it

@@ -61,6 +61,10 @@ func TestCPUMeter(t *testing.T) {
 	for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); {
 		_ = math.Sqrt(2)
 	}
+	if _, share := m.read(); share != 0 {
+		t.Errorf("after 20 ms: share %g, too short a stretch to tell", share)
+	}
+	m.lastAt -= int64(time.Second) // as if a heartbeat period had passed
 	if seconds, share := m.read(); seconds <= 0 || share <= 0 || share > 1 || m.quota <= 0 {
 		t.Errorf("after 20 ms of work: %g s, share %g of %g CPUs", seconds, share, m.quota)
 	}

@@ -45,7 +45,14 @@ func (c *Client) Register(ctx context.Context, spec *workload.Spec, opts Registe
 // Start begins a run of a registered test and returns its id at once. It fails
 // with ErrRunning when one is under way.
 func (c *Client) Start(ctx context.Context, id string) (runID string, err error) {
-	answer, err := c.rpc.StartTest(ctx, &stampedev1.StartTestRequest{TestId: id})
+	return c.StartOnce(ctx, id, "")
+}
+
+// StartOnce is Start that is safe to repeat, such as after a timeout: all calls
+// with the same requestID, at most 128 bytes of the caller's choice, begin one run
+// and return its id.
+func (c *Client) StartOnce(ctx context.Context, id, requestID string) (runID string, err error) {
+	answer, err := c.rpc.StartTest(ctx, &stampedev1.StartTestRequest{TestId: id, RequestId: requestID})
 	if err != nil {
 		return "", fail(err, "start test %s", id)
 	}

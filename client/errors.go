@@ -92,7 +92,30 @@ func fail(err error, op string, args ...any) error {
 	for _, detail := range st.Details() {
 		e.detail(detail)
 	}
+	if e.Hint == "" && st.Code() == codes.Unavailable {
+		e.Hint = connectHint(e.Message)
+	}
 	return e
+}
+
+// connectHints are what a failure to connect mostly means, by what gRPC and TLS
+// say of it.
+var connectHints = []struct{ part, hint string }{
+	{"first record does not look like a TLS handshake", "this controller does not speak TLS: connect in plain text"},
+	{"error reading server preface", "the controller may ask for TLS: give the CA that signed its certificate"},
+	{"certificate signed by unknown authority", "give the CA that signed the controller's certificate"},
+	{"certificate is valid for", "use a name that stands in the controller's certificate"},
+	{"certificate required", "this controller asks for a client certificate"},
+	{"connection refused", "is a controller running there? stampede controller starts one"},
+}
+
+func connectHint(message string) string {
+	for _, h := range connectHints {
+		if strings.Contains(message, h.part) {
+			return h.hint
+		}
+	}
+	return ""
 }
 
 func (e *Error) detail(detail any) {

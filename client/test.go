@@ -108,7 +108,7 @@ func testFrom(p *stampedev1.Test) (Test, error) {
 	if p.GetSpec() == nil {
 		return t, nil
 	}
-	spec, _, err := wire.SpecFromProto(p.GetSpec())
+	spec, err := wire.SpecShown(p.GetSpec())
 	t.Spec = spec
 	return t, err
 }

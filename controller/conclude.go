@@ -19,7 +19,7 @@ func (r *run) conclude(err error, ended time.Time) {
 	state, reason := r.endState(err, sum.Succeeded)
 	hash := r.workloadHash()
 	in := r.input(ended)
-	in.State, in.Reason, in.WorkloadHash = stateWord(state), reason, hash
+	in.State, in.Reason, in.WorkloadHash, in.Intervals = stateWord(state), reason, hash, r.intervals()
 	rep, rerr := report.Build(in)
 	var raw []byte
 	if rerr == nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 )
 
@@ -12,6 +13,15 @@ type Config struct {
 	// DataDir is the folder for uploaded data, segments and reports; required. It
 	// is created when it is not there.
 	DataDir string
+	// KeyFile holds the key that secrets in the data folder are sealed with; it is
+	// made, with mode 0600, when there is none. Default: DataDir with ".key" behind
+	// it, so that a copy of the folder does not hold it.
+	KeyFile string
+	// Volatile keeps nothing over a restart: for a controller that ends with the
+	// process that asks it.
+	Volatile bool
+	// Retention bounds what is kept of tests that have ended. Default: all is kept.
+	Retention Retention
 	// DatasetDir is the folder under which dataset.path of a spec may name files.
 	// Default: none, so that callers upload their data.
 	DatasetDir string
@@ -43,6 +53,10 @@ func (cfg *Config) complete() error {
 	if cfg.DataDir == "" {
 		return errors.New("controller: DataDir: must name a folder, got none")
 	}
+	if r := cfg.Retention; r.Tests < 0 || r.Age < 0 || r.Bytes < 0 {
+		return fmt.Errorf("controller: Retention: must not be negative, got %+v", r)
+	}
+	setDefault(&cfg.KeyFile, filepath.Clean(cfg.DataDir)+".key")
 	setDefault(&cfg.Lease, 10*time.Second)
 	setDefault(&cfg.Heartbeat, min(time.Second, cfg.Lease/3))
 	setDefault(&cfg.RejoinGrace, 15*time.Second)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/stampede-bench/stampede/controller/gateway"
+	"github.com/stampede-bench/stampede/controller/journal"
 	"github.com/stampede-bench/stampede/controller/store"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
@@ -27,8 +27,11 @@ type Controller struct {
 	log      *slog.Logger
 	store    *store.Store
 	files    files
+	keeper   *keeper          // nil: nothing survives
+	locked   map[string]error // tests whose secrets can't be unsealed, and why
 	registry *registry
 	health   *health.Server
+	gateway  *gateway.Gateway
 
 	ran      atomic.Bool
 	serving  atomic.Bool
@@ -42,6 +45,7 @@ type Controller struct {
 	inside sync.WaitGroup  // goroutines of sessions
 
 	strange atomic.Int64 // messages that fit nothing
+	folded  struct{ batches, samples atomic.Int64 }
 }
 
 // New returns a controller that keeps its data under cfg.DataDir.
@@ -64,7 +68,44 @@ func New(cfg Config) (*Controller, error) {
 	}
 	c.registry = newRegistry(&c.cfg, st, c.agentsMoved)
 	c.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
-	return c, c.files.prepare()
+	c.gateway = c.newGateway()
+	if err := c.files.prepare(); err != nil {
+		return nil, err
+	}
+	return c, c.open()
+}
+
+// open brings back what an earlier process kept.
+func (c *Controller) open() error {
+	if c.cfg.Volatile {
+		return nil
+	}
+	db, err := journal.OpenDB(c.files.database())
+	if err != nil {
+		return err
+	}
+	c.keeper = &keeper{db: db, vault: journal.NewVault(c.cfg.KeyFile), files: c.files, log: c.log}
+	open, locked, err := c.keeper.restore(c.store)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	c.locked = locked
+	c.store.KeepWith(c.keeper)
+	if err := c.files.dropOrphans(func(testID string) bool { return c.store.Test(nil, testID) != nil }); err != nil {
+		c.log.Error("files of deleted tests are left", "err", err)
+	}
+	if err := c.revive(open, locked); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	return nil
+}
+
+// shut lets go of the data folder.
+func (c *Controller) shut() error {
+	if c.keeper == nil {
+		return nil
+	}
+	return c.keeper.db.Close()
 }
 
 // Register adds the services to a server: TestService, AgentService, health, and
@@ -78,11 +119,6 @@ func (c *Controller) Register(s grpc.ServiceRegistrar) {
 	}
 }
 
-// HTTPHandler answers on the HTTP port.
-func (c *Controller) HTTPHandler() http.Handler {
-	return gateway.New(gateway.Config{Ready: c.serving.Load})
-}
-
 // Run drives leases and runs until ctx ends. Runs that are under way then are
 // ended at once, with a report of what was measured. It returns when all that
 // the controller started has ended; call it once.
@@ -94,6 +130,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	watching, stop := context.WithCancel(context.Background())
 	defer stop()
 	leases.Go(func() { c.registry.expire(watching) })
+	passing := make(chan error, 1)
+	go func() { passing <- c.gateway.Run(watching) }()
+	leases.Go(func() { c.retain(watching) })
 	c.setServing(true)
 	<-ctx.Done()
 	c.setServing(false)
@@ -104,7 +143,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	c.inside.Wait()
 	stop()
 	leases.Wait()
-	return nil
+	return errors.Join(<-passing, c.shut())
 }
 
 func (c *Controller) setServing(on bool) {

@@ -45,6 +45,9 @@ type fake struct {
 	served  map[int64]int // entries sent, by index
 	forgot  []string
 	probe   *stampedev1.ProbeResult // answer; nil is a good one
+	flushes []time.Time             // when it was asked to empty the prefix cache
+	noFlush string                  // kind of failure of that
+	mute    bool                    // does not answer that
 	ended   error
 	resend  bool // sends every batch twice
 	deaf    bool // does not obey StopShard
@@ -202,7 +205,13 @@ func (f *fake) handle(m *stampedev1.SessionResponse) {
 		if answer == nil {
 			answer = &stampedev1.ProbeResult{Model: "first-model", ServerVersion: "1"}
 		}
-		answer.RunId = m.Probe.GetRunId()
+		if m.Probe.GetFlushCache() {
+			answer = f.flush()
+			if f.mute {
+				return
+			}
+		}
+		answer.RunId, answer.Sequence = m.Probe.GetRunId(), m.Probe.GetSequence()
 		f.send(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_ProbeResult{ProbeResult: answer}})
 	case *stampedev1.SessionResponse_StartShard:
 		f.startShard(m.StartShard)
@@ -326,4 +335,12 @@ func (f *fake) phaseOf(runID string, i int32) *stampedev1.StartPhase {
 	f.wire.Lock()
 	defer f.wire.Unlock()
 	return f.begun[runID][i]
+}
+
+// flush is the answer to the question to empty the prefix cache.
+func (f *fake) flush() *stampedev1.ProbeResult {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.flushes = append(f.flushes, time.Now())
+	return &stampedev1.ProbeResult{ErrorKind: f.noFlush}
 }

@@ -16,6 +16,7 @@ import (
 // files knows where things lie in the data folder:
 //
 //	corpora/HASH, corpora/HASH.name           uploaded data and the file's name
+//	stampede.db                               tests, runs, what resumes them
 //	runs/TEST/segment_RUN                     samples
 //	runs/TEST/report_RUN.json, report_TEST.json and so on: RUN's, and the latest's
 type files struct{ data, datasets string }
@@ -37,6 +38,13 @@ func (f files) test(testID string) string { return filepath.Join(f.runs(), testI
 func (f files) segment(testID, runID string) string {
 	return filepath.Join(f.test(testID), "segment_"+runID)
 }
+
+// mark names the file that says that a run can be resumed.
+func (f files) mark(testID, runID string) string {
+	return filepath.Join(f.test(testID), ".resumable_"+runID)
+}
+
+func (f files) database() string { return filepath.Join(f.data, "stampede.db") }
 
 // artefact names a file such as report_ID.json.
 func (f files) artefact(testID, kind, id, ending string) string {
@@ -162,6 +170,22 @@ func (f files) remove(testID string) ([]string, error) {
 		return nil, fmt.Errorf("delete the files of %s: %w", testID, err)
 	}
 	return names, nil
+}
+
+// dropOrphans deletes the folders of tests that are not there any more: one was
+// being deleted when the controller was killed.
+func (f files) dropOrphans(there func(testID string) bool) error {
+	entries, err := os.ReadDir(f.runs())
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, e := range entries {
+		if e.IsDir() && testIDPattern.MatchString(e.Name()) && !there(e.Name()) {
+			failed = errors.Join(failed, os.RemoveAll(f.test(e.Name())))
+		}
+	}
+	return failed
 }
 
 // writeFile replaces a file whole: readers see the old one or the new one.

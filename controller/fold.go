@@ -33,6 +33,8 @@ func (r *run) onBatch(from *session, ref wire.Ref, b *stampedev1.SampleBatch) {
 		return
 	}
 	b.Samples = r.fold(s, b.GetSamples())
+	r.c.folded.batches.Add(1)
+	r.c.folded.samples.Add(int64(len(b.GetSamples())))
 	s.folded = b.GetBatchSequence()
 	r.append(s, b)
 	r.finishShard(s)
@@ -97,10 +99,8 @@ func (r *run) phaseOf(s *shard, p *stampedev1.Sample) *phase {
 
 // append journals a batch and has it synced.
 func (r *run) append(s *shard, b *stampedev1.SampleBatch) {
-	if len(b.GetSamples()) == 0 {
-		r.queueSync()
-		return
-	}
+	// Also one without samples: its number has to survive, for what is acknowledged
+	// is not sent again.
 	end, err := r.segment.appendProto(journal.KindBatch, b)
 	if err != nil {
 		r.journalFailed(err)
@@ -180,6 +180,7 @@ func (r *run) acknowledgeAll() (left bool) {
 func (r *run) journalFailed(err error) {
 	if r.segment.problem == nil {
 		r.segment.problem = err
+		r.endKeeping()
 		r.log.Error("journal is not written, the run goes on without it", "err", err)
 	}
 }

@@ -36,7 +36,9 @@ func inBubble(t *testing.T, cfg Config, test func(*rig)) {
 		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancel(t.Context()) // the agents'; the controller ends first
+		serving, end := context.WithCancel(t.Context())
+		defer cancel()
 		c, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -45,14 +47,15 @@ func inBubble(t *testing.T, cfg Config, test func(*rig)) {
 		server := grpc.NewServer()
 		c.Register(server)
 		done := make(chan error, 2)
-		go func() { done <- c.Run(ctx) }()
+		go func() { done <- c.Run(serving) }()
 		go func() { done <- server.Serve(r.listener) }()
 		r.tests = stampedev1.NewTestServiceClient(r.dial())
 		test(r)
-		cancel()
+		end()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
+		cancel()
 		for _, conn := range r.conns {
 			_ = conn.Close()
 		}

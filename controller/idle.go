@@ -27,6 +27,8 @@ func (r *run) cutIdle(now time.Time) {
 	if !ok {
 		return
 	}
+	r.raiseCeiling(now, true)
+	r.save()
 	m := &stampedev1.SessionResponse{Message: &stampedev1.SessionResponse_Shift{Shift: &stampedev1.Shift{
 		RunId: r.id, FromOffsetNanos: s.from, DeltaNanos: s.delta,
 	}}}

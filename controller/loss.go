@@ -42,6 +42,7 @@ func (r *run) loseMember(m *member) {
 func (r *run) loseShard(s *shard) {
 	had := r.permits.kill(s.ref)
 	r.putShard(s, store.ShardLost)
+	r.saveSoon()
 	s.saidDone = false
 	for i, p := range r.phases {
 		if !p.released {
@@ -105,16 +106,22 @@ func (r *run) takeOver(s *shard) {
 		return
 	}
 	r.settleOverdue(s, from)
+	var assigned []*shard
 	for i, part := range s.ref.Shard.Split(len(heirs)) {
 		ref := wire.Ref{RunID: r.id, Shard: part, Attempt: s.ref.Attempt + 1}
 		sessions := make([]int64, len(r.phases))
 		for p := range sessions {
 			sessions[p] = max(had.closed[p], s.fromSessions[p])
 		}
-		heir := r.hand(heirs[i], ref, from, sessions)
+		heir := r.assign(heirs[i], ref, from, sessions)
 		copy(heir.dispatched, s.dispatched)
 		copy(heir.drained, s.dispatched)
 		copy(heir.next, s.next)
+		assigned = append(assigned, heir)
+	}
+	r.save()
+	for _, heir := range assigned {
+		r.tell(heir.member, r.startShard(heir))
 	}
 	r.counts.redealt++
 }
@@ -172,6 +179,7 @@ func (r *run) agentBack(agentID string, has map[wire.Ref]bool) {
 // nobody else has taken it.
 func (r *run) rejoin(m *member) {
 	r.log.Info("lost agent came back", "agent", m.name)
+	r.saveSoon()
 	m.lost, m.away = false, m.away+time.Since(m.lostAt)
 	r.redeal()
 	if !slices.Contains(r.working(), m) {
@@ -199,7 +207,7 @@ func (r *run) giveBack(s *shard) {
 // remind tells an agent that was cut off, but not lost, what it may have missed.
 func (r *run) remind(m *member, has map[wire.Ref]bool) {
 	if r.probing != nil && r.probing.by == m && r.probing.result == nil {
-		r.tell(m, probe(r.id, r.wireSpec()))
+		r.tell(m, r.question())
 	}
 	for _, s := range slices.Clone(r.shards) {
 		if s.member != m || s.lost() || s.done() {

@@ -13,8 +13,8 @@ import (
 
 // Messages to agents.
 
-func probe(runID string, spec *stampedev1.Spec) *stampedev1.SessionResponse {
-	return &stampedev1.SessionResponse{Message: &stampedev1.SessionResponse_Probe{Probe: &stampedev1.Probe{RunId: runID, Spec: spec}}}
+func probe(m *stampedev1.Probe) *stampedev1.SessionResponse {
+	return &stampedev1.SessionResponse{Message: &stampedev1.SessionResponse_Probe{Probe: m}}
 }
 
 func startPhase(m *stampedev1.StartPhase) *stampedev1.SessionResponse {

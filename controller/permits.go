@@ -32,6 +32,7 @@ type permits struct {
 	shifts   []shift // in rising order
 	grants   map[wire.Ref]*grant
 	frozen   bool // the run is being stopped
+	ceiling  ceiling
 }
 
 // grant is what one attempt at a shard may send, and how far it says it came.
@@ -102,12 +103,12 @@ func (p *permits) renew(ref wire.Ref, agentID string, progress *stampedev1.Shard
 	}
 	g.observe(progress, now)
 	if !g.dead && !p.frozen {
-		g.open = max(g.open, p.openUntil(now))
+		g.open = max(g.open, p.clampOpen(p.openUntil(now)))
 	}
 	m := &stampedev1.Permit{Ref: ref.Proto(), DispatchUntilOffsetNanos: g.open}
 	if phase := p.closedPhase(); phase != nil {
 		if !g.dead && !p.frozen {
-			g.closed[phase.Index] = max(g.closed[phase.Index], g.sessionsUntil(phase))
+			g.closed[phase.Index] = max(g.closed[phase.Index], p.clampClosed(phase.Index, g.sessionsUntil(phase)))
 		}
 		m.Phase, m.DispatchUntilSession = int32(phase.Index), g.closed[phase.Index]
 	}

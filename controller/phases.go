@@ -17,12 +17,15 @@ func (r *run) start() error {
 	}
 	r.permits.start(r.anchor)
 	r.recordRun()
+	placed := r.place(0, 0, 0)
+	r.raiseCeiling(time.Now(), true)
+	r.beginKeeping()
 	first := r.firstStagePhase()
 	r.update(func(row *store.Run) { row.StartTime, row.FirstStagePhase = r.anchor, first })
 	for _, s := range r.shards {
 		r.putShard(s, store.ShardRunning)
 	}
-	r.release(0, 0, 0)
+	r.announce(placed)
 	r.setState(stampedev1.State_STATE_RUNNING, "")
 	return r.failure
 }
@@ -37,8 +40,28 @@ func (r *run) firstStagePhase() int32 {
 	return int32(len(r.phases))
 }
 
-// release gives phase i, and all whose begin follows from it, their place.
+// release gives phase i, and all whose begin follows from it, their place, and
+// tells the agents once that is safe.
 func (r *run) release(i int, base, firstSession int64) {
+	placed := r.place(i, base, firstSession)
+	r.raiseCeiling(time.Now(), true)
+	r.save()
+	r.announce(placed)
+}
+
+// announce tells the agents of phases that were placed.
+func (r *run) announce(placed []*phase) {
+	for _, p := range placed {
+		m := startPhase(r.startPhase(p))
+		for _, member := range r.working() {
+			r.tell(member, m)
+		}
+		r.log.Info("phase released", "phase", p.Name, "base", time.Duration(p.base), "first_session", p.firstSession)
+	}
+}
+
+// place gives phases their place and tells nobody.
+func (r *run) place(i int, base, firstSession int64) (placed []*phase) {
 	for ; i < len(r.phases); i++ {
 		p := r.phases[i]
 		p.released, p.base, p.firstSession = true, base, firstSession
@@ -48,16 +71,13 @@ func (r *run) release(i int, base, firstSession int64) {
 			r.set.Window(int32(p.Index), base, base+p.Duration)
 		}
 		r.permits.release(released{phase: p.Phase, base: base})
-		m := startPhase(r.startPhase(p))
-		for _, member := range r.working() {
-			r.tell(member, m)
-		}
-		r.log.Info("phase released", "phase", p.Name, "base", time.Duration(base), "first_session", firstSession)
+		placed = append(placed, p)
 		if !p.Predictable {
-			return
+			break
 		}
 		base, firstSession = base+p.Duration, firstSession+p.Sessions
 	}
+	return placed
 }
 
 func (r *run) startPhase(p *phase) *stampedev1.StartPhase {
@@ -123,6 +143,7 @@ func (r *run) onDispatched(s *shard, i int, next int64) {
 		return
 	}
 	s.dispatched[i] = true
+	r.saveSoon()
 	if r.phases[i].Kind == schedule.Closed {
 		s.next[i] = min(max(next, s.fromSessions[i]), r.permits.granted(s.ref).closed[i])
 		r.planSessions(r.phases[i], s.next[i])
@@ -161,11 +182,20 @@ func (r *run) advance() {
 			return
 		}
 		if !r.phases[i+1].released && !r.halt.on {
-			r.planSessions(p, r.begunIn(p)) // it can't grow once the next is planned
-			r.release(i+1, r.sinceAnchor(now.Add(phaseLead)), p.firstSession+r.begunIn(p))
+			r.emptied(p.DrainFull, func() { r.releaseAfter(i) })
 			return
 		}
 	}
+}
+
+// releaseAfter releases the phase that comes after phase i, which is over.
+func (r *run) releaseAfter(i int) {
+	if r.halt.on {
+		return
+	}
+	p := r.phases[i]
+	r.planSessions(p, r.begunIn(p)) // it can't grow once the next is planned
+	r.release(i+1, r.sinceAnchor(time.Now().Add(phaseLead)), p.firstSession+r.begunIn(p))
 }
 
 // all reports whether every shard that counts for the phases is so. Shards that

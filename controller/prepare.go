@@ -34,7 +34,10 @@ func (r *run) prepare() error {
 	if err := r.deal(); err != nil {
 		return err
 	}
-	return r.awaitReady()
+	if err := r.awaitReady(); err != nil {
+		return err
+	}
+	return r.flushAtStart()
 }
 
 // resolve settles what depends on this process: the key by its environment
@@ -171,6 +174,13 @@ func (r *run) foreseen() []released {
 
 // hand makes a member responsible for an attempt at a shard and tells it.
 func (r *run) hand(m *member, ref wire.Ref, from int64, fromSessions []int64) *shard {
+	s := r.assign(m, ref, from, fromSessions)
+	r.tell(m, r.startShard(s))
+	return s
+}
+
+// assign does so without telling.
+func (r *run) assign(m *member, ref wire.Ref, from int64, fromSessions []int64) *shard {
 	n := len(r.phases)
 	s := &shard{
 		ref: ref, member: m, from: from, fromSessions: fromSessions,
@@ -180,7 +190,6 @@ func (r *run) hand(m *member, ref wire.Ref, from int64, fromSessions []int64) *s
 	r.permits.add(ref, m.id, fromSessions)
 	r.recordShard(s)
 	r.putShard(s, store.ShardAssigned)
-	r.tell(m, r.startShard(s))
 	return s
 }
 

@@ -6,16 +6,19 @@ import (
 	"time"
 
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/workload/dataset"
 )
 
 // probePatience bounds a probe beside wait_ready: models may be listed, one small
 // request sent, tokens calibrated.
 const probePatience = 2 * time.Minute
 
-// probing is a probe under way.
+// probing is the latest question to the endpoint.
 type probing struct {
-	by     *member
-	result *stampedev1.ProbeResult
+	by       *member
+	sequence int32
+	flush    bool // empty the prefix cache
+	result   *stampedev1.ProbeResult
 }
 
 // probe has one agent ask the endpoint what the run needs to know.
@@ -28,8 +31,7 @@ func (r *run) probe() error {
 	if t := r.eff.Limits.RequestTimeout.D(); t > 0 {
 		patience = min(patience, t+r.eff.WaitReady.D()+30*time.Second)
 	}
-	r.probing = &probing{by: r.members[0]}
-	r.tell(r.probing.by, probe(r.id, r.wireSpec()))
+	r.ask(r.members[0], false)
 	err := r.pump(time.Now().Add(patience), func() bool { return r.probing.result != nil })
 	if errors.Is(err, errTimeout) {
 		return withHint(fmt.Errorf("agent %s got no answer from the endpoint within %v", r.probing.by.name, patience),
@@ -42,8 +44,24 @@ func (r *run) probe() error {
 }
 
 func (r *run) wantsProbe() bool {
-	asked := r.eff.Preflight == nil || *r.eff.Preflight
-	return asked || r.eff.Endpoint.Model == "" || r.eff.WaitReady > 0 || r.eff.Dataset.Calibrate
+	return r.eff.Preflights() || r.eff.Endpoint.Model == "" || r.eff.WaitReady > 0 || r.eff.Dataset.Calibrates()
+}
+
+// ask puts a question to the endpoint through one agent.
+func (r *run) ask(by *member, flush bool) {
+	sequence := int32(1)
+	if r.probing != nil {
+		sequence = r.probing.sequence + 1
+	}
+	r.probing = &probing{by: by, sequence: sequence, flush: flush}
+	r.tell(by, r.question())
+}
+
+// question is the latest one, as the agent is told.
+func (r *run) question() *stampedev1.SessionResponse {
+	return probe(&stampedev1.Probe{
+		RunId: r.id, Spec: r.wireSpec(), FlushCache: r.probing.flush, Sequence: r.probing.sequence,
+	})
 }
 
 // learn takes over what the probe found; this is the effective spec's last part.
@@ -59,8 +77,13 @@ func (r *run) learn(m *stampedev1.ProbeResult) error {
 		r.eff.Endpoint.Model = m.GetModel()
 		r.facts.notices = append(r.facts.notices, fmt.Sprintf("model: %s, the first that the endpoint lists", clip(m.GetModel(), maxReason)))
 	}
-	if t := m.GetTokensPerWord(); t > 0 {
-		r.eff.Dataset.TokensPerWord = &t
+	if r.eff.Dataset.Calibrates() {
+		// The usual factor is kept, too, so that a rerun does not measure another.
+		factor := m.GetTokensPerWord()
+		if !(factor > 0) {
+			factor = dataset.UsualTokensPerWord(r.eff)
+		}
+		r.eff.Dataset.TokensPerWord = &factor
 	}
 	r.facts.serverVersion, r.facts.engine = clip(m.GetServerVersion(), maxReason), clip(m.GetEngine(), maxReason)
 	r.facts.models = m.GetModels()
@@ -75,11 +98,16 @@ func (r *run) learn(m *stampedev1.ProbeResult) error {
 
 // onProbeResult takes the answer of the agent that was asked; others' are ignored.
 func (r *run) onProbeResult(s *session, m *stampedev1.ProbeResult) {
-	if r.probing == nil || r.probing.by.id != s.peer.id || r.probing.result != nil {
+	p := r.probing
+	if p == nil || p.by.id != s.peer.id || p.sequence != m.GetSequence() {
 		r.counts.strange++
 		return
 	}
-	r.probing.result = m
+	if p.result != nil {
+		return // told again, since it did not know that it had arrived
+	}
+	p.result = m
+	r.flushed()
 }
 
 const (

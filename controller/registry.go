@@ -52,12 +52,13 @@ type registry struct {
 	moved func()        // an agent came or went
 
 	mu     sync.Mutex
+	again  map[string]bool // runs that a restart begins again
 	peers  map[string]*peer
 	leases leases
 }
 
 func newRegistry(cfg *Config, st *store.Store, moved func()) *registry {
-	return &registry{cfg: cfg, store: st, log: cfg.Logger, kick: make(chan struct{}, 1), moved: moved, peers: map[string]*peer{}}
+	return &registry{cfg: cfg, store: st, log: cfg.Logger, kick: make(chan struct{}, 1), moved: moved, peers: map[string]*peer{}, again: map[string]bool{}}
 }
 
 // attach begins a session for an agent. The Welcome is the first message in the
@@ -109,6 +110,11 @@ func (g *registry) welcome(p *peer, s *session, hello *stampedev1.Hello, resumed
 		LeaseDuration: duration(g.cfg.Lease), HeartbeatPeriod: duration(g.cfg.Heartbeat),
 		MaxInflightBytes: maxInflightBytes, Version: g.cfg.Version, Resumed: resumed,
 	}}})
+	for _, m := range hello.GetShards() {
+		if id := m.GetRunId(); !resumed && g.again[id] {
+			s.send(forgetRun(id)) // before it is told of the run anew
+		}
+	}
 }
 
 func (g *registry) describe(p *peer, sessionID string, hello *stampedev1.Hello, now time.Time) {

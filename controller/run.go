@@ -40,6 +40,7 @@ type run struct {
 	state   stampedev1.State
 	shown   *stampedev1.Progress // as last published
 	probing *probing
+	held    func() // what waits for the prefix cache to be emptied; nil: nothing
 	eff     *workload.Spec
 	plan    *schedule.Plan
 	corpus  dataset.Corpus
@@ -60,6 +61,11 @@ type run struct {
 	halt    halt
 	grace   time.Time // when the run stops waiting for lost agents; zero while others work
 	failure error     // what ended it before its load did
+
+	kept    *keptState // of a run that is resumed
+	doomed  error      // why it is resumed only to be reported
+	unsaved bool       // something changed that is worth a save
+	raising bool       // a ceiling is being journaled
 }
 
 // corpusData names the data that agents fetch; empty for synthetic data.
@@ -147,6 +153,7 @@ func (r *run) live() {
 	err := r.execute()
 	r.finish(err)
 	r.over = true
+	r.endKeeping()
 	for _, event := range r.mail.close() {
 		event()
 	}
@@ -163,13 +170,21 @@ var (
 )
 
 func (r *run) execute() error {
-	if err := r.prepare(); err != nil {
-		return err
+	begin := r.begin
+	if r.kept != nil {
+		begin = r.resume
 	}
-	if err := r.start(); err != nil {
+	if err := begin(); err != nil {
 		return err
 	}
 	return r.pump(time.Time{}, r.loadOver)
+}
+
+func (r *run) begin() error {
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	return r.start()
 }
 
 // pump handles events until done says so, the run fails, or a deadline that is

@@ -24,6 +24,9 @@ func (r *run) recordRun() {
 	path := r.c.files.segment(r.testID, r.id)
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err == nil {
+		err = journal.Delete(path) // of a run that a restart begins again
+	}
+	if err == nil {
 		r.segment.Segment, err = journal.Create(path)
 	}
 	if err == nil {

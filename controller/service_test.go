@@ -66,6 +66,8 @@ func TestRegisterNamesEveryViolation(t *testing.T) {
 		{"an environment variable of the caller", &stampedev1.Spec{Endpoint: &stampedev1.Endpoint{Url: url.Url, Model: "m", ApiKeyEnv: "HOME_KEY"}, Load: rate(1)},
 			map[string]string{"endpoint.api_key_env": "--allow-env"}},
 		{"one that is allowed", &stampedev1.Spec{Endpoint: &stampedev1.Endpoint{Url: url.Url, Model: "m", ApiKeyEnv: "ALLOWED"}, Load: rate(1)}, nil},
+		{"a gate on no figure", &stampedev1.Spec{Endpoint: url, Load: rate(1), Gates: []string{"fail_rate<1%", "ttfd.p99<1s"}},
+			map[string]string{"gates[1]": "did you mean ttft.p99?"}},
 		{"a file of the caller", &stampedev1.Spec{Endpoint: url, Load: rate(1), Dataset: &stampedev1.Dataset{Name: "jsonl", Path: "../../etc/passwd"}},
 			map[string]string{"dataset.path": "calling process"}},
 		{"an absolute path elsewhere", &stampedev1.Spec{Endpoint: url, Load: rate(1), Dataset: &stampedev1.Dataset{Name: "jsonl", Path: "/etc/passwd"}},

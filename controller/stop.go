@@ -44,6 +44,7 @@ func (r *run) stop(drain time.Duration, reason string) {
 	if r.halt.deadline.IsZero() || deadline.Before(r.halt.deadline) {
 		r.halt.deadline = deadline
 	}
+	r.save()
 	for _, m := range r.working() {
 		r.tell(m, stopShard(r.id, drain, reason))
 	}
@@ -55,6 +56,10 @@ func (r *run) stop(drain time.Duration, reason string) {
 
 // onTime does what is due.
 func (r *run) onTime(now time.Time) {
+	r.raiseCeiling(now, false)
+	if r.unsaved {
+		r.save()
+	}
 	if end := r.maxRunEnd(); !end.IsZero() && !now.Before(end) {
 		r.stop(r.eff.Limits.DrainTimeout.D(), fmt.Sprintf("max_run_time of %v was reached", r.eff.Limits.MaxRunTime.D()))
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/stampede-bench/stampede/controller/store"
 	"github.com/stampede-bench/stampede/internal/wire"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/report"
+	"github.com/stampede-bench/stampede/schedule"
 	"github.com/stampede-bench/stampede/workload"
 )
 
@@ -43,21 +45,28 @@ func (c *Controller) register(req *stampedev1.RegisterTestRequest) (*store.Test,
 	if err := checkRequestID(req.GetRequestId()); err != nil {
 		return nil, err
 	}
-	id := req.GetTestId()
-	if id == "" {
-		id = uuid.NewString()
-	} else if !testIDPattern.MatchString(id) {
-		return nil, fmt.Errorf("test_id: must be 1 to 64 letters, digits, _ or -, got %.80q: %w", id, errInvalid)
-	}
-	spec, notices, err := c.admit(req.GetSpec())
+	spec, notices, err := wire.SpecFromProto(req.GetSpec())
 	if err != nil {
 		return nil, err
 	}
-	row, inserted, err := c.store.InsertTest(store.Test{
-		ID: id, RequestID: req.GetRequestId(), Spec: spec, Notices: notices, CreateTime: time.Now(),
-	})
+	return c.keep(store.Test{ID: req.GetTestId(), RequestID: req.GetRequestId(), Spec: spec, Notices: notices})
+}
+
+// keep admits a test and stores it. An empty ID is generated.
+func (c *Controller) keep(t store.Test) (*store.Test, error) {
+	if t.ID == "" {
+		t.ID = uuid.NewString()
+	} else if !testIDPattern.MatchString(t.ID) {
+		return nil, fmt.Errorf("test_id: must be 1 to 64 letters, digits, _ or -, got %.80q: %w", t.ID, errInvalid)
+	}
+	assumed, err := c.admit(t.Spec)
+	if err != nil {
+		return nil, err
+	}
+	t.Notices, t.CreateTime = append(t.Notices, assumed...), time.Now()
+	row, inserted, err := c.store.InsertTest(t)
 	if err == nil && inserted {
-		c.log.Info("test registered", "test", row.ID, "name", spec.Name)
+		c.log.Info("test registered", "test", row.ID, "name", t.Spec.Name)
 	}
 	return row, err
 }
@@ -69,20 +78,18 @@ func checkRequestID(id string) error {
 	return nil
 }
 
-// admit checks a spec and what it wants of this process. It answers with all
-// violations at once.
-func (c *Controller) admit(m *stampedev1.Spec) (*workload.Spec, []string, error) {
-	spec, notices, err := wire.SpecFromProto(m)
-	if err != nil {
-		return nil, nil, err
-	}
+// admit checks a spec and what it wants of this process, and returns notices of
+// what it leaves open. It answers with all violations at once.
+func (c *Controller) admit(spec *workload.Spec) ([]string, error) {
 	violations := append(violationsOf(spec.Validate()), violationsOf(spec.NotYet())...)
 	eff, assumed := spec.WithDefaults()
+	violations = append(violations, violationsOf(schedule.Check(spec))...)
+	violations = append(violations, violationsOf(report.CheckGates(eff))...)
 	violations = append(violations, c.foreign(spec, eff)...)
 	if len(violations) > 0 {
-		return nil, nil, violations
+		return nil, violations
 	}
-	return spec, append(notices, assumed...), nil
+	return assumed, nil
 }
 
 func violationsOf(err error) workload.Errors {
@@ -143,6 +150,9 @@ func (c *Controller) start(req *stampedev1.StartTestRequest) (*store.Run, error)
 	test, _, err := c.lookup(nil, req.GetTestId())
 	if err != nil {
 		return nil, err
+	}
+	if err := c.locked[test.ID]; err != nil {
+		return nil, withHint(fmt.Errorf("test %s can't be started: %w: %w", test.ID, err, errState), "put the key file back and start the controller again, or register the test anew")
 	}
 	row, begun, err := c.store.BeginRun(test.ID, req.GetRequestId(), time.Now(), func(latest *store.Run) error {
 		if latest != nil && !latest.Ended() {
@@ -222,22 +232,27 @@ func (t testService) DeleteTest(_ context.Context, req *stampedev1.DeleteTestReq
 	if err != nil {
 		return nil, rpcError(err)
 	}
-	_, err = t.c.store.DeleteTest(test.ID, func(runs []*store.Run) error {
+	deleted, err := t.c.remove(test.ID)
+	if err != nil {
+		return nil, rpcError(err)
+	}
+	return &stampedev1.DeleteTestResponse{DeletedFiles: deleted}, nil
+}
+
+// remove deletes all that belongs to a test and returns the names of its files.
+func (c *Controller) remove(testID string) ([]string, error) {
+	_, err := c.store.DeleteTest(testID, func(runs []*store.Run) error {
 		for _, r := range runs {
-			if !r.Ended() || t.c.run(r.ID) != nil {
-				return withHint(fmt.Errorf("test %s is running as %s: %w", test.ID, r.ID, errState), "cancel it first")
+			if !r.Ended() || c.run(r.ID) != nil {
+				return withHint(fmt.Errorf("test %s is running as %s: %w", testID, r.ID, errState), "cancel it first")
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, rpcError(err)
+		return nil, err
 	}
-	deleted, err := t.c.files.remove(test.ID)
-	if err != nil {
-		return nil, rpcError(err)
-	}
-	return &stampedev1.DeleteTestResponse{DeletedFiles: deleted}, nil
+	return c.files.remove(testID)
 }
 
 // ListAgents implements the rpc.

@@ -11,8 +11,8 @@ func fits(controller, agent string) error {
 	if isDev(controller) || isDev(agent) || series(controller) == series(agent) {
 		return nil
 	}
-	return fmt.Errorf("version %.40q of the agent does not go with version %q of the controller: major and minor number must be the same: %w",
-		agent, controller, errRefused)
+	return withHint(fmt.Errorf("version %.40q of the agent does not go with version %q of the controller: major and minor number must be the same: %w",
+		agent, controller, errRefused), "install the same version of stampede on both hosts")
 }
 
 func isDev(v string) bool { return v == "dev" || v == "(devel)" }

@@ -9,23 +9,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stampede-bench/stampede/e2e/harness"
 	"github.com/stampede-bench/stampede/measure"
 	"github.com/stampede-bench/stampede/report"
 )
 
-func grpcurl(t *testing.T, c cluster, method, body string) string {
+func grpcurl(t *testing.T, c *harness.Cluster, method, body string) string {
 	t.Helper()
-	r := command(t, body, grpcurlBinary, "-plaintext", "-d", "@", c.grpc, "stampede.v1.TestService/"+method)
-	return r.must(t, 0).out
+	r := harness.Command(t, body, grpcurlBinary, "-plaintext", "-d", "@", c.GRPC, "stampede.v1.TestService/"+method)
+	return r.Must(t, 0).Out
 }
 
 func TestThreeAgentsThroughGrpcurlGiveOneReport(t *testing.T) {
 	t.Parallel()
-	sim := startSimulator(t, "--ttft", "lognormal:30ms:15ms", "--itl", "normal:3ms:1ms")
-	c := startCluster(t, 3)
+	sim := harness.StartSimulator(t, "--ttft", "lognormal:30ms:15ms", "--itl", "normal:3ms:1ms")
+	c := harness.StartCluster(t, 3)
 	spec := fmt.Sprintf(`{"spec": {"endpoint": {"url": %q}, "dataset": {"input_tokens": "uniform:20:60", "output_tokens": "uniform:5:30"},
 		"load": {"warmup": {"duration": "1s"}, "stages": [{"rate": 80, "arrival": "poisson", "duration": "5s"}, {"concurrency": 6, "requests": 90}]},
-		"slo": {"ttft": "1s"}, "seed": 7}}`, sim.url())
+		"slo": {"ttft": "1s"}, "seed": 7}}`, sim.URL())
 	var registered struct{ TestID string }
 	decode(t, grpcurl(t, c, "RegisterTest", spec), &registered)
 	if len(registered.TestID) != 36 {
@@ -36,22 +37,22 @@ func TestThreeAgentsThroughGrpcurlGiveOneReport(t *testing.T) {
 	if started.RunID != registered.TestID+".1" {
 		t.Fatalf("runId %q, want %s.1", started.RunID, registered.TestID)
 	}
-	if w := stampede(t, "watch", registered.TestID, "--controller", c.grpc); w.code != 0 && w.code != 3 {
-		t.Fatalf("watch ended with %d: %s%s", w.code, w.out, w.err)
+	if w := harness.Stampede(t, "watch", registered.TestID, "--controller", c.GRPC); w.Code != 0 && w.Code != 3 {
+		t.Fatalf("watch ended with %d: %s%s", w.Code, w.Out, w.Err)
 	}
 	out := t.TempDir()
-	stampede(t, "report", registered.TestID, "--controller", c.grpc, "--out", out)
-	a := readRun(t, out, started.RunID)
+	harness.Stampede(t, "report", registered.TestID, "--controller", c.GRPC, "--out", out)
+	a := harness.ReadRun(t, out, started.RunID)
 
-	matchAccount(t, a.rows, sim.account(t))
-	if a.report.FailRate == nil || *a.report.FailRate != 0 {
-		t.Errorf("fail_rate %v, want 0", a.report.FailRate)
+	harness.MatchAccount(t, a.Rows, sim.Account(t))
+	if a.Report.FailRate == nil || *a.Report.FailRate != 0 {
+		t.Errorf("fail_rate %v, want 0", a.Report.FailRate)
 	}
-	if sum := a.report.Accounting; sum.Planned != sum.Succeeded || int(sum.Planned) != count(a.rows, measured) {
-		t.Errorf("accounting %+v beside %d measured rows", sum, count(a.rows, measured))
+	if sum := a.Report.Accounting; sum.Planned != sum.Succeeded || int(sum.Planned) != count(a.Rows, measured) {
+		t.Errorf("accounting %+v beside %d measured rows", sum, count(a.Rows, measured))
 	}
 	agents := map[string]int{}
-	for _, r := range a.rows {
+	for _, r := range a.Rows {
 		agents[r.Agent]++
 	}
 	if len(agents) != 3 {
@@ -112,16 +113,16 @@ func seconds(figure string, r report.Row) (float64, bool) {
 
 // checkPercentiles holds merged percentiles against those of the pooled rows:
 // within the histogram's precision of three digits.
-func checkPercentiles(t *testing.T, figure string, a artefacts) {
+func checkPercentiles(t *testing.T, figure string, a harness.Artefacts) {
 	t.Helper()
 	var pooled []float64
-	for _, r := range a.rows {
+	for _, r := range a.Rows {
 		if v, ok := seconds(figure, r); ok && measured(r) && r.Status == "succeeded" {
 			pooled = append(pooled, v)
 		}
 	}
 	slices.Sort(pooled)
-	d := a.report.Metrics[measure.Figure(figure)]
+	d := a.Report.Metrics[measure.Figure(figure)]
 	if d == nil || int(d.Count) != len(pooled) {
 		t.Errorf("%s: %+v, want %d values", figure, d, len(pooled))
 		return
@@ -143,24 +144,24 @@ func TestSameBodiesAtSameOffsetsOnAnyNumberOfAgents(t *testing.T) {
 	var hashes []string
 	var runs []map[string]sent
 	for n := 1; n <= 3; n++ {
-		sim := startSimulator(t, "--ttft", "5ms")
+		sim := harness.StartSimulator(t, "--ttft", "5ms")
 		out := t.TempDir()
-		spec := writeSpec(t, "endpoint: {url: "+sim.url()+", model: stampede-sim}\ndataset: {input_tokens: 'normal:60:20', output_tokens: 'uniform:2:9'}\n"+
+		spec := harness.WriteSpec(t, "endpoint: {url: "+sim.URL()+", model: stampede-sim}\ndataset: {input_tokens: 'normal:60:20', output_tokens: 'uniform:2:9'}\n"+
 			"load: {warmup: {requests: 10}, stages: [{rate: 50, arrival: gamma, burstiness: 0.5, duration: 2s}, {rate: 20, end_rate: 60, arrival: constant, duration: 1s}]}\nseed: 42\n")
-		r := stampede(t, "run", "-f", spec, "--agents", fmt.Sprint(n), "--out", out, "--no-progress")
-		if r.code != 0 && r.code != 3 {
-			t.Fatalf("%d agents: exit %d\n%s%s", n, r.code, r.out, r.err)
+		r := harness.Stampede(t, "run", "-f", spec, "--agents", fmt.Sprint(n), "--out", out, "--no-progress")
+		if r.Code != 0 && r.Code != 3 {
+			t.Fatalf("%d agents: exit %d\n%s%s", n, r.Code, r.Out, r.Err)
 		}
-		a := readArtefacts(t, out)
-		hashes = append(hashes, a.hash)
-		account := sim.account(t)
+		a := harness.ReadArtefacts(t, out)
+		hashes = append(hashes, a.Hash)
+		account := sim.Account(t)
 		run := map[string]sent{}
-		for _, row := range a.rows {
+		for _, row := range a.Rows {
 			index := row.ID[strings.LastIndex(row.ID, "-"):]
 			run[index] = sent{account[row.ID][0].BodyHash, *row.IntendedOffsetNS}
 		}
 		runs = append(runs, run)
-		if got := len(a.report.Agents); got != n {
+		if got := len(a.Report.Agents); got != n {
 			t.Errorf("%d agents in the report, want %d", got, n)
 		}
 	}
@@ -181,19 +182,45 @@ func TestSameBodiesAtSameOffsetsOnAnyNumberOfAgents(t *testing.T) {
 
 func TestSeedBodyGives591(t *testing.T) {
 	t.Parallel()
-	sim := startSimulator(t, "--ttft", "20ms", "--itl", "2ms", "--eos", "uniform:5:40")
+	sim := harness.StartSimulator(t, "--ttft", "20ms", "--itl", "2ms", "--eos", "uniform:5:40")
 	out := t.TempDir()
 	began := time.Now()
-	r := stampede(t, "run", "-f", "../examples/seed.json", "--url", sim.url(), "--out", out, "--no-progress")
-	if r.code != 0 && r.code != 3 {
-		t.Fatalf("exit %d\n%s%s", r.code, r.out, r.err)
+	r := harness.Stampede(t, "run", "-f", "../examples/seed.json", "--url", sim.URL(), "--out", out, "--no-progress")
+	if r.Code != 0 && r.Code != 3 {
+		t.Fatalf("exit %d\n%s%s", r.Code, r.Out, r.Err)
 	}
 	if took := time.Since(began); took < 58*time.Second {
 		t.Errorf("it took %s, the schedule has its last request at 59 s", took)
 	}
-	a := readArtefacts(t, out)
-	if a.report.RequestNum != 591 || *a.report.FailRate != 0 || len(a.rows) != 591 {
-		t.Errorf("request_num %d, fail_rate %v, %d rows; want 591, 0, 591", a.report.RequestNum, *a.report.FailRate, len(a.rows))
+	a := harness.ReadArtefacts(t, out)
+	if a.Report.RequestNum != 591 || *a.Report.FailRate != 0 || len(a.Rows) != 591 {
+		t.Errorf("request_num %d, fail_rate %v, %d rows; want 591, 0, 591", a.Report.RequestNum, *a.Report.FailRate, len(a.Rows))
 	}
-	matchAccount(t, a.rows, sim.account(t))
+	harness.MatchAccount(t, a.Rows, sim.Account(t))
+}
+
+func TestSeveralTestsAtATimeOnOneController(t *testing.T) {
+	t.Parallel()
+	sim := harness.StartSimulator(t, "--ttft", "20ms", "--itl", "2ms")
+	c := harness.StartCluster(t, 2)
+	var runs []*harness.Process
+	var outs []string
+	for i := range 3 {
+		out := t.TempDir()
+		outs = append(outs, out)
+		runs = append(runs, harness.Start(t, "run", "--controller", c.GRPC, "--url", sim.URL(), "--rate", fmt.Sprint(10*(i+1)), "--arrival", "constant",
+			"--duration", "3s", "--output-tokens", "8", "--out", out, "--no-progress"))
+	}
+	var rows []report.Row
+	for i, r := range runs {
+		if code := r.Wait(60 * time.Second); code != 0 && code != 3 {
+			t.Fatalf("run %d: exit %d\n%s%s", i, code, r.Stdout(), r.Stderr())
+		}
+		a := harness.ReadArtefacts(t, outs[i])
+		if want := int64(30 * (i + 1)); a.Report.Accounting.Planned != want || a.Report.Accounting.Succeeded != want {
+			t.Errorf("run %d: %+v, want %d planned and succeeded", i, a.Report.Accounting, want)
+		}
+		rows = append(rows, a.Rows...)
+	}
+	harness.MatchAccount(t, rows, sim.Account(t))
 }

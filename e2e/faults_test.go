@@ -11,17 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stampede-bench/stampede/report"
+	"github.com/stampede-bench/stampede/e2e/harness"
 )
-
-// addsUp holds contract §6's sum to the unit.
-func addsUp(t *testing.T, rep *report.Report) {
-	t.Helper()
-	a := rep.Accounting
-	if sum := a.Succeeded + a.Failed + a.TimedOut + a.Cancelled + a.Unsent + a.Lost; a.Planned != sum {
-		t.Errorf("planned %d is not the sum %d of %+v", a.Planned, sum, a)
-	}
-}
 
 func TestEveryFaultIsARowOfItsKind(t *testing.T) {
 	t.Parallel()
@@ -32,26 +23,26 @@ func TestEveryFaultIsARowOfItsKind(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			sim := startSimulator(t, "--ttft", "5ms", "--itl", "1ms", "--tokens", "10", "--fault", fault+"@0.5", "--seed", "3")
+			sim := harness.StartSimulator(t, "--ttft", "5ms", "--itl", "1ms", "--tokens", "10", "--fault", fault+"@0.5", "--seed", "3")
 			out := t.TempDir()
-			r := stampede(t, "run", "--url", sim.url(), "--model", "stampede-sim", "--rate", "40", "--arrival", "constant", "--duration", "1s", "--output-tokens", "10",
+			r := harness.Stampede(t, "run", "--url", sim.URL(), "--model", "stampede-sim", "--rate", "40", "--arrival", "constant", "--duration", "1s", "--output-tokens", "10",
 				"--request-timeout", "1s", "--no-preflight", "--out", out, "--no-progress")
-			if r.code != 0 && r.code != 3 {
-				t.Fatalf("exit %d\n%s%s", r.code, r.out, r.err)
+			if r.Code != 0 && r.Code != 3 {
+				t.Fatalf("exit %d\n%s%s", r.Code, r.Out, r.Err)
 			}
-			a := readArtefacts(t, out)
-			addsUp(t, a.report)
-			matchAccount(t, a.rows, sim.account(t))
-			broken := a.report.Accounting.Failed + a.report.Accounting.TimedOut
+			a := harness.ReadArtefacts(t, out)
+			harness.AddsUp(t, a.Report)
+			harness.MatchAccount(t, a.Rows, sim.Account(t))
+			broken := a.Report.Accounting.Failed + a.Report.Accounting.TimedOut
 			if broken < 8 || broken > 32 {
 				t.Errorf("%d of 40 failed, want about half", broken)
 			}
-			for _, row := range a.rows {
+			for _, row := range a.Rows {
 				if row.Status != "succeeded" && (row.Error == nil || !strings.HasPrefix(row.Error.Kind, want)) {
 					t.Errorf("%s: error %+v, want kind %s", row.ID, row.Error, want)
 				}
 			}
-			if len(a.report.Errors) == 0 {
+			if len(a.Report.Errors) == 0 {
 				t.Error("the report shows no errors")
 			}
 		})
@@ -60,19 +51,19 @@ func TestEveryFaultIsARowOfItsKind(t *testing.T) {
 
 func TestServerThatDiesMidwayIsReported(t *testing.T) {
 	t.Parallel()
-	sim := startSimulator(t, "--ttft", "20ms", "--itl", "5ms")
+	sim := harness.StartSimulator(t, "--ttft", "20ms", "--itl", "5ms")
 	out := t.TempDir()
-	run := start(t, "run", "--url", sim.url(), "--rate", "50", "--arrival", "constant", "--duration", "3s", "--output-tokens", "20", "--out", out, "--no-progress")
+	run := harness.Start(t, "run", "--url", sim.URL(), "--rate", "50", "--arrival", "constant", "--duration", "3s", "--output-tokens", "20", "--out", out, "--no-progress")
 	time.Sleep(1500 * time.Millisecond)
-	if err := sim.cmd.Process.Kill(); err != nil {
+	if err := sim.Cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if code := run.wait(30 * time.Second); code != 0 && code != 3 {
-		t.Fatalf("exit %d\n%s%s", code, run.stdout(), run.stderr())
+	if code := run.Wait(30 * time.Second); code != 0 && code != 3 {
+		t.Fatalf("exit %d\n%s%s", code, run.Stdout(), run.Stderr())
 	}
-	a := readArtefacts(t, out)
-	addsUp(t, a.report)
-	sum := a.report.Accounting
+	a := harness.ReadArtefacts(t, out)
+	harness.AddsUp(t, a.Report)
+	sum := a.Report.Accounting
 	if sum.Planned != 150 || sum.Succeeded < 20 || sum.Failed < 20 {
 		t.Errorf("accounting %+v, want 150 planned, some of them succeeded and some failed", sum)
 	}
@@ -80,14 +71,14 @@ func TestServerThatDiesMidwayIsReported(t *testing.T) {
 
 func TestWrongKeyIsSaidAtOnce(t *testing.T) {
 	t.Parallel()
-	sim := startSimulator(t, "--api-key", "right-key-123")
-	cmd := exec.Command(binary, "run", "--url", sim.url(), "--model", "stampede-sim", "--requests", "5", "--api-key-env", "WRONG_KEY", "--out", t.TempDir(), "--no-progress")
+	sim := harness.StartSimulator(t, "--api-key", "right-key-123")
+	cmd := exec.Command(harness.Binary(), "run", "--url", sim.URL(), "--model", "stampede-sim", "--requests", "5", "--api-key-env", "WRONG_KEY", "--out", t.TempDir(), "--no-progress")
 	cmd.Env = append(os.Environ(), "WRONG_KEY=wrong-key-456")
-	p := startCommand(t, "run", cmd)
-	if code := p.wait(20 * time.Second); code != 1 {
+	p := harness.StartCommand(t, "run", cmd)
+	if code := p.Wait(20 * time.Second); code != 1 {
 		t.Errorf("exit %d, want 1", code)
 	}
-	all := p.stdout() + p.stderr()
+	all := p.Stdout() + p.Stderr()
 	if !strings.Contains(all, "401") || !strings.Contains(all, "hint: ") {
 		t.Errorf("want 401 and a hint in:\n%s", all)
 	}
@@ -101,20 +92,20 @@ func TestInterruptOnceDrainsTwiceGivesUp(t *testing.T) {
 	for name, times := range map[string]int{"once": 1, "twice": 2} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sim := startSimulator(t, "--ttft", "50ms", "--itl", "100ms")
+			sim := harness.StartSimulator(t, "--ttft", "50ms", "--itl", "100ms")
 			out := t.TempDir()
-			run := start(t, "run", "--url", sim.url(), "--rate", "20", "--arrival", "constant", "--duration", "60s", "--output-tokens", "20", "--out", out, "--no-progress")
+			run := harness.Start(t, "run", "--url", sim.URL(), "--rate", "20", "--arrival", "constant", "--duration", "60s", "--output-tokens", "20", "--out", out, "--no-progress")
 			time.Sleep(3 * time.Second)
 			for range times {
-				run.signal(os.Interrupt)
+				run.Signal(os.Interrupt)
 				time.Sleep(300 * time.Millisecond)
 			}
-			if code := run.wait(30 * time.Second); code != 130 {
-				t.Fatalf("exit %d, want 130\n%s%s", code, run.stdout(), run.stderr())
+			if code := run.Wait(30 * time.Second); code != 130 {
+				t.Fatalf("exit %d, want 130\n%s%s", code, run.Stdout(), run.Stderr())
 			}
-			a := readArtefacts(t, out)
-			addsUp(t, a.report)
-			sum := a.report.Accounting
+			a := harness.ReadArtefacts(t, out)
+			harness.AddsUp(t, a.Report)
+			sum := a.Report.Accounting
 			if sum.Planned != 1200 || sum.Unsent < 1000 {
 				t.Errorf("accounting %+v, want 1200 planned and most unsent", sum)
 			}
@@ -124,7 +115,7 @@ func TestInterruptOnceDrainsTwiceGivesUp(t *testing.T) {
 			if times == 2 && sum.Cancelled == 0 {
 				t.Error("none cancelled although the second interrupt gives up")
 			}
-			matchAccount(t, a.rows, sim.account(t))
+			harness.MatchAccount(t, a.Rows, sim.Account(t))
 		})
 	}
 }
@@ -144,12 +135,12 @@ func TestFullDiskKeepsTheReport(t *testing.T) {
 		t.Fatalf("mount tmpfs: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(out, 0) })
-	sim := startSimulator(t, "--ttft", "5ms")
-	r := stampede(t, "run", "--url", sim.url(), "--requests", "200", "--concurrency", "4", "--output-tokens", "5", "--out", out, "--no-progress").must(t, 1)
-	if !strings.Contains(r.err, "no space left on device") {
-		t.Errorf("stderr does not say that the disk is full:\n%s", r.err)
+	sim := harness.StartSimulator(t, "--ttft", "5ms")
+	r := harness.Stampede(t, "run", "--url", sim.URL(), "--requests", "200", "--concurrency", "4", "--output-tokens", "5", "--out", out, "--no-progress").Must(t, 1)
+	if !strings.Contains(r.Err, "no space left on device") {
+		t.Errorf("stderr does not say that the disk is full:\n%s", r.Err)
 	}
-	if !strings.Contains(r.out, "200") {
-		t.Errorf("the report is not printed:\n%s", r.out)
+	if !strings.Contains(r.Out, "200") {
+		t.Errorf("the report is not printed:\n%s", r.Out)
 	}
 }

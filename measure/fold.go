@@ -2,56 +2,56 @@ package measure
 
 // foldFigures records the figures of a request that succeeded.
 func (s *Set) foldFigures(p *phase, info *PhaseInfo, x *Sample) {
-	record := func(i int, v int64, ok bool) {
-		if ok {
-			p.hist(i).Record(v, 1)
-		}
-	}
-	v, ok := x.E2E()
-	record(iE2E, v, ok)
-	v, ok = x.NTPOT()
-	record(iNTPOT, v, ok)
-	if !info.Closed {
-		v, ok = between(x.Intended, x.LastToken)
-		record(iE2EFromSchedule, v, ok)
-	}
-	if s.cfg.Streaming {
-		s.foldStream(p, info, x)
-	}
+	s.figuresOf(info, x, func(i int, v, times int64) { p.hist(i).Record(v, times) })
 	s.foldStamps(p, x)
 	foldCounts(p, x)
 }
 
-// foldStream records what only a stream has.
-func (s *Set) foldStream(p *phase, info *PhaseInfo, x *Sample) {
-	record := func(i int, v int64, ok bool) {
+// figuresOf yields the latencies and speeds of a request that succeeded, each
+// figure's values together.
+func (s *Set) figuresOf(info *PhaseInfo, x *Sample, record func(i int, v, times int64)) {
+	one := func(i int, v int64, ok bool) {
 		if ok {
-			p.hist(i).Record(v, 1)
+			record(i, v, 1)
 		}
 	}
+	v, ok := x.E2E()
+	one(iE2E, v, ok)
+	v, ok = x.NTPOT()
+	one(iNTPOT, v, ok)
+	if !info.Closed {
+		v, ok = between(x.Intended, x.LastToken)
+		one(iE2EFromSchedule, v, ok)
+	}
+	if s.cfg.Streaming {
+		streamFigures(info, x, one, record)
+	}
+}
+
+// streamFigures yields what only a stream has.
+func streamFigures(info *PhaseInfo, x *Sample, one func(i int, v int64, ok bool), record func(i int, v, times int64)) {
 	v, ok := x.TTFT()
-	record(iTTFT, v, ok)
+	one(iTTFT, v, ok)
 	v, ok = x.TTFO()
-	record(iTTFO, v, ok)
+	one(iTTFO, v, ok)
 	v, ok = x.TTST()
-	record(iTTST, v, ok)
+	one(iTTST, v, ok)
 	v, ok = x.TPOT()
-	record(iTPOT, v, ok)
+	one(iTPOT, v, ok)
 	v, ok = x.TokensPerSecond()
-	record(iTokensPerSecond, v, ok)
+	one(iTokensPerSecond, v, ok)
 	if !info.Closed {
 		v, ok = between(x.Intended, x.FirstToken)
-		record(iTTFTFromSchedule, v, ok)
+		one(iTTFTFromSchedule, v, ok)
 	}
 	if len(x.ChunkOffsets) < 2 {
 		return
 	}
-	icl, itl := p.hist(iICL), p.hist(iITL)
 	for gap := range x.ICL() {
-		icl.Record(gap, 1)
+		record(iICL, gap, 1)
 	}
 	for gap, times := range x.ITL() {
-		itl.Record(gap, times)
+		record(iITL, gap, times)
 	}
 }
 

@@ -11,7 +11,7 @@ type Live struct {
 
 // live counts output tokens by the end of their request over the last seconds.
 type live struct {
-	seconds [8]liveSecond // second k stands at k mod 8
+	seconds [64]liveSecond // second k stands at k mod 64
 }
 
 type liveSecond struct{ number, tokens int64 }
@@ -53,6 +53,19 @@ func (l *live) tokens(now int64) int64 {
 		return at.tokens
 	}
 	return 0
+}
+
+// maxRecent is how many seconds RecentTokens can look back.
+const maxRecent = 60
+
+// RecentTokens returns the output tokens of requests that ended in the last so
+// many full seconds, at most 60, whose outcomes should all be here at an instant
+// since the anchor.
+func (s *Set) RecentTokens(now int64, seconds int) (tokens int64) {
+	for i := range min(seconds, maxRecent) {
+		tokens += s.live.tokens(now - int64(i)*pointNanos)
+	}
+	return tokens
 }
 
 // Live returns the progress at an instant since the anchor.

@@ -19,7 +19,7 @@ func Build(in Input) (*Report, error) {
 	r := &Report{
 		ID: in.RunID, TestID: in.TestID, Name: in.Spec.Name, Labels: maps.Clone(in.Spec.Labels),
 		Model: in.Spec.Endpoint.Model, State: in.State, Reason: in.Reason,
-		Accounting: accounting(&in), Metrics: metrics(in.Set, measure.Measured),
+		Accounting: accounting(&in), Metrics: metrics(&in, measure.Measured),
 		Series: series(in.Set.Series()), Errors: in.Set.Errors(), Agents: agentReports(&in), Server: in.Server,
 		Definitions: definitionMap(), Spec: in.Spec, WorkloadHash: Hash(in.WorkloadHash),
 		StartedAt: in.Anchor.UTC(), EndedAt: in.Ended.UTC(), StampedeVersion: in.Version,
@@ -31,8 +31,21 @@ func Build(in Input) (*Report, error) {
 	r.Generator = generator(&in, r.Metrics)
 	r.seedKeys(in.Set.Judged(measure.Measured))
 	r.Verdict = Judge(figures(&in, r))
+	r.Verdict.Notices = append(r.Verdict.Notices, buildUps(&in)...)
 	r.Verdict.Notices = append(r.Verdict.Notices, in.Notices...)
+	r.Gates = EvaluateGates(r, in.Spec.Gates)
 	return r, nil
+}
+
+// buildUps names the stages whose figures depend on how long they took.
+func buildUps(in *Input) []string {
+	var notices []string
+	for i := range in.Phases {
+		if in.Intervals.BuildsUp(i) {
+			notices = append(notices, fmt.Sprintf("load was building up in stage %q: requests in flight and the time to the first token rose all through it, so its figures depend on its length and have no interval", in.Phases[i].Name))
+		}
+	}
+	return notices
 }
 
 func (in *Input) check() error {
@@ -72,19 +85,18 @@ func accounting(in *Input) Accounting {
 }
 
 // metrics are all distributions over a scope; those without values are null.
-func metrics(set *measure.Set, scope measure.Scope) Metrics {
+func metrics(in *Input, scope measure.Scope) Metrics {
 	m := Metrics{}
 	for _, f := range measure.Figures() {
-		m[f] = distribution(set, scope, f)
+		d := in.Set.Distribution(scope, f)
+		if d == nil || d.Count == 0 {
+			m[f] = nil
+			continue
+		}
+		d.CI95 = in.Intervals.Of(scope, f)
+		m[f] = d
 	}
 	return m
-}
-
-func distribution(set *measure.Set, scope measure.Scope, f measure.Figure) *measure.Distribution {
-	if d := set.Distribution(scope, f); d != nil && d.Count > 0 {
-		return d
-	}
-	return nil
 }
 
 // measured fills in what is known of the stages and of all together.
@@ -100,7 +112,7 @@ func (r *Report) measured(in *Input) {
 		s := Stage{
 			Name: p.Name, Load: in.Spec.Load.Stages[len(r.Stages)],
 			Begin: time.Duration(p.Begin).Seconds(), End: time.Duration(p.End).Seconds(),
-			Accounting: p.Accounting, FailRate: failRate(p.Accounting), Metrics: metrics(in.Set, scope),
+			Accounting: p.Accounting, FailRate: failRate(p.Accounting), Metrics: metrics(in, scope),
 			Throughput: in.Set.Throughput(scope),
 		}
 		s.Description = Describe(&s.Load)

@@ -93,5 +93,5 @@ var definitions = []Definition{
 	{"cancelled", "the run was stopped while the request was in flight", "1"},
 	{"unsent", "never sent: the run was stopped, or an earlier turn of its session failed", "1"},
 	{"lost", "its agent went silent and no outcome is known, or its time had passed when a dead agent's work was taken over", "1"},
-	{"ci95", "95 % interval of a percentile within this run", "s"},
+	{"ci95", "95 % interval, lower and upper end, of a mean or percentile within this run: order statistics at the ranks that the binomial distribution gives for as many independent values as the run is worth, by batches of consecutive requests (for gaps between tokens, too, the request is the unit); mean by batch means; null where these are too few, on a load that changes, and while load builds up; other runs may differ by more", "s"},
 }

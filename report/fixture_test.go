@@ -99,6 +99,7 @@ func (f *fixture) finish(spec *workload.Spec, cfg measure.Config, l *ledger.Ledg
 			set.Fold(agent, &f.samples[agent][i])
 		}
 	}
+	f.in.Intervals = f.intervals(set, spec)
 	anchor := time.Date(2026, 11, 23, 18, 0, 0, 123456789, time.UTC)
 	bound, offset := int64(45_000), int64(1_200_000)
 	f.in.RunID, f.in.TestID, f.in.State, f.in.Spec = "9f2c6a1e-7b0d-4c55-9d3e-1f2a3b4c5d6e.1", "9f2c6a1e-7b0d-4c55-9d3e-1f2a3b4c5d6e", "SUCCEEDED", spec
@@ -112,6 +113,29 @@ func (f *fixture) finish(spec *workload.Spec, cfg measure.Config, l *ledger.Ledg
 			Audit: &Audit{CPUSeconds: 3.5, CPUMax: 0.34, GCPauseMax: 180_000, GCCount: 7, SchedulerP99: 40_000, Connections: 12, MemoryMax: 64 << 20},
 		})
 	}
+}
+
+// intervals are those of each stage, and of the run when it has one stage.
+func (f *fixture) intervals(set *measure.Set, spec *workload.Spec) *measure.Intervals {
+	var spans []measure.Span
+	first := int64(0)
+	for i := range f.in.Phases {
+		p := &f.in.Phases[i]
+		if !p.Warmup {
+			spans = append(spans, measure.Span{Scope: measure.Scope(i), First: first, End: first + p.Accounting.Planned})
+		}
+		first += p.Accounting.Planned
+	}
+	if len(spec.Load.Stages) == 1 {
+		spans = append(spans, measure.Span{Scope: measure.Measured, First: spans[0].First, End: first})
+	}
+	intervals := set.Intervals(spans)
+	for _, samples := range f.samples {
+		for i := range samples {
+			intervals.Fold(&samples[i])
+		}
+	}
+	return intervals
 }
 
 // makeSample is a request of 20 tokens, 10 ms apart, behind a TTFT of 200 ms.

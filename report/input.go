@@ -33,6 +33,9 @@ type Input struct {
 	Phases []Phase
 	// Set holds what was measured, every fresh outcome folded once.
 	Set *measure.Set
+	// Intervals of the same outcomes, for the scopes whose load was steady; nil
+	// gives no intervals.
+	Intervals *measure.Intervals
 	// SamplesShed counts outcomes that could not be kept; LateSamples those that
 	// came after the run was closed, in so far as that is known yet.
 	SamplesShed, LateSamples int64

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -27,22 +28,25 @@ func Markdown(w io.Writer, r *Report) error {
 	for _, reason := range r.Verdict.Reasons {
 		line("- " + escapeMarkdown(printable(reason.Message)))
 	}
+	for _, g := range r.Gates {
+		line("- " + gateMark(g) + " " + escapeMarkdown(printable(g.Message)))
+	}
 	for _, notice := range r.Verdict.Notices {
 		line("- note: " + escapeMarkdown(printable(notice)))
 	}
 	facts := &table{columns: []column{{head: "", left: true}, {head: "", left: true}}}
 	p := page{r: r}
-	for _, f := range append(p.flowFacts(), p.latencyFacts()...) {
+	for _, f := range append(p.flowFacts(), p.latencyFacts(math.MaxInt)...) {
 		facts.add(f.label, strings.Join(strings.Fields(f.text), " "))
 	}
 	line("")
 	line(strings.Join(facts.markdown(), "\n"))
 
+	if len(r.Stages) > 1 {
+		tables("Stages", spelledOut(stageTable(r)))
+	}
 	if t := percentileTable(r); len(t.rows) > 0 {
 		tables("Figures", t)
-	}
-	if len(r.Stages) > 1 {
-		tables("Stages", stageTable(r))
 	}
 	if len(r.SLO.PerObjective) > 0 {
 		tables("Objectives", objectiveTable(r))
@@ -64,4 +68,21 @@ func titleOf(r *Report) string {
 		return r.Name
 	}
 	return r.Model
+}
+
+// spelledOut gives every column of a table of stages its full head: a column that
+// is pasted elsewhere, or sorted by, has lost its neighbours.
+func spelledOut(t *table) *table {
+	figure, unit := "", ""
+	for i := range t.columns {
+		head := &t.columns[i].head
+		switch parts := strings.Fields(*head); {
+		case len(parts) == 3:
+			figure, unit = strings.ToUpper(parts[0]), parts[2]
+			*head = figure + " " + parts[1] + " (" + unit + ")"
+		case strings.HasPrefix(*head, "p") && figure != "":
+			*head = figure + " " + *head + " (" + unit + ")"
+		}
+	}
+	return t
 }

@@ -40,6 +40,7 @@ type Report struct {
 	Reason string `json:"reason,omitempty"`
 
 	Verdict    Verdict              `json:"verdict"`
+	Gates      []GateResult         `json:"gates"` // of the spec, in its order
 	Accounting Accounting           `json:"accounting"`
 	Metrics    Metrics              `json:"metrics"`
 	SLO        SLO                  `json:"slo"`

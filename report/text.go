@@ -125,6 +125,7 @@ func (p *page) verdict() {
 	for _, reason := range r.Verdict.Reasons {
 		p.bullets("  •", reason.Message)
 	}
+	p.gates()
 	for _, notice := range r.Verdict.Notices {
 		if notice != r.Reason {
 			p.bullets("  note:", notice)
@@ -187,6 +188,9 @@ func (p *page) identity() {
 	}
 	if r.Accounting.Warmup.Planned > 0 {
 		parts = append(parts, integer(r.Accounting.Warmup.Planned)+" warmup requests")
+	}
+	if r.Spec != nil && r.Spec.Dataset.TokensPerWord != nil {
+		parts = append(parts, number3(*r.Spec.Dataset.TokensPerWord)+" tokens a word")
 	}
 	parts = append(parts, r.StartedAt.UTC().Format("2006-01-02 15:04:05 MST"))
 	if took := r.EndedAt.Sub(r.StartedAt); took > 0 {

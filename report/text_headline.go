@@ -11,32 +11,35 @@ import (
 // fact is one line of the headline: a label and what is to be said.
 type fact struct{ label, text string }
 
+const (
+	labelWidth = 11
+	shortLabel = 6  // beside them
+	besides    = 88 // from this width on, facts stand side by side
+)
+
 // headline shows the few numbers that matter, side by side where there is room.
 func (p *page) headline() {
-	left, right := p.flowFacts(), p.latencyFacts()
+	left := p.flowFacts()
 	p.gap()
-	const labelWidth = 11
-	one := func(f fact, code string) string {
-		return p.style(dim, fmt.Sprintf("%-*s", labelWidth, f.label)) + p.style(code, f.text)
+	show := func(f fact, n int) string { return p.style(dim, fmt.Sprintf("%-*s", n, f.label)) + p.style("", f.text) }
+	column := p.room() / 2
+	for _, f := range left {
+		column = max(column, labelWidth+width(f.text)+4)
 	}
-	if p.width < 88 || len(right) == 0 {
-		for _, f := range append(left, right...) {
-			p.line(one(f, ""))
+	right := p.latencyFacts(p.room() - column - shortLabel)
+	if p.width < besides || len(right) == 0 {
+		for _, f := range append(left, p.latencyFacts(p.room()-labelWidth)...) {
+			p.line(show(f, labelWidth))
 		}
 		return
 	}
-	column := 0
-	for _, f := range left {
-		column = max(column, labelWidth+width(f.text))
-	}
-	column = max(column+4, p.room()/2)
 	for i := range max(len(left), len(right)) {
 		line, at := "", 0
 		if i < len(left) {
-			line, at = one(left[i], ""), labelWidth+width(left[i].text)
+			line, at = show(left[i], labelWidth), labelWidth+width(left[i].text)
 		}
 		if i < len(right) {
-			line += strings.Repeat(" ", column-at) + one(right[i], "")
+			line += strings.Repeat(" ", column-at) + show(right[i], shortLabel)
 		}
 		p.line(line)
 	}
@@ -122,16 +125,74 @@ func inFlightText(t *measure.Throughput) string {
 	return fmt.Sprintf("%s on average, peak %s", number(*t.InFlightMean), fixed(*t.InFlightPeak, 0))
 }
 
-// latencyFacts are p50 and p99 of what users feel.
-func (p *page) latencyFacts() []fact {
-	var facts []fact
+// latencyFacts are p50 and p99 of what users feel, with their intervals as far as
+// there is room for them.
+func (p *page) latencyFacts(room int) []fact {
+	var labels []string
+	var rows [][4]string
 	for _, f := range []struct {
 		label  string
 		figure measure.Figure
 	}{{"TTFT", measure.TTFT}, {"TPOT", measure.TPOT}, {"ITL", measure.ITL}, {"E2E", measure.E2E}} {
 		if d := p.r.Metrics[f.figure]; d != nil {
-			facts = append(facts, fact{f.label, fmt.Sprintf("p50 %8s   p99 %8s", optional(d.P50, seconds), optional(d.P99, seconds))})
+			labels = append(labels, f.label)
+			rows = append(rows, [4]string{
+				fmt.Sprintf("%8s", optional(d.P50, seconds)), intervalText(d, "p50", d.P50),
+				fmt.Sprintf("%8s", optional(d.P99, seconds)), intervalText(d, "p99", d.P99),
+			})
 		}
+	}
+	widths, shown := intervalRoom(rows, room)
+	facts := make([]fact, len(rows))
+	for i, row := range rows {
+		text := "p50 " + row[0] + padded(row[1], widths[0]) + "   p99 " + row[2] + padded(row[3], widths[1])
+		facts[i] = fact{labels[i], strings.TrimRight(text, " ")}
+	}
+	if shown {
+		facts = append(facts, fact{"", "[ ] " + intervalKind(p.r)})
 	}
 	return facts
 }
+
+// intervalRoom decides which intervals are shown: both, or those of the percentile
+// that more figures have one of. It returns the widths of their columns.
+func intervalRoom(rows [][4]string, room int) (widths [2]int, shown bool) {
+	bare, more := 0, 0 // more figures have one of p99
+	for _, row := range rows {
+		bare = max(bare, width("p50 "+row[0]+"   p99 "+row[2]))
+		widths[0], widths[1] = max(widths[0], width(row[1])), max(widths[1], width(row[3]))
+		more += min(len(row[3]), 1) - min(len(row[1]), 1)
+	}
+	if bare+widths[0]+widths[1] > room {
+		if more >= 0 {
+			widths[0] = 0
+		} else {
+			widths[1] = 0
+		}
+	}
+	if bare+widths[0]+widths[1] > room {
+		widths = [2]int{}
+	}
+	return widths, widths != [2]int{}
+}
+
+// padded fills a column; one without width is left out.
+func padded(s string, n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%-*s", n, s)
+}
+
+// intervalText is the interval of a value in the value's unit, or nothing.
+func intervalText(d *measure.Distribution, name string, v *float64) string {
+	ends, there := d.CI95[name]
+	if !there || v == nil {
+		return ""
+	}
+	u := unitOf(*v)
+	return fmt.Sprintf(" [%s, %s]", number(ends[0]*u.factor), number(ends[1]*u.factor))
+}
+
+// intervalKind says what the intervals of a report are of.
+func intervalKind(*Report) string { return "95 % interval within this run" }

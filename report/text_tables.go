@@ -77,43 +77,6 @@ func alike(a, b *float64) bool {
 	return a != nil && b != nil && math.Abs(*a-*b) <= 0.001**b
 }
 
-// stages is one row a stage, when there is more than one.
-func (p *page) stages() {
-	if len(p.r.Stages) > 1 {
-		p.section(stageTable(p.r))
-	}
-}
-
-func stageTable(r *Report) *table {
-	slo := r.SLO.Attainment != nil
-	t := &table{columns: []column{
-		{head: "stage", left: true, shrink: true}, {head: "ok", keep: 9}, {head: "req/s"},
-		{head: "tokens/s"}, {head: "ttft p50"}, {head: "p99"}, {head: "tpot p50"}, {head: "p99", keep: 5},
-		{head: "itl p99", keep: 2}, {head: "e2e p50", keep: 4}, {head: "p99", keep: 3},
-	}}
-	if slo {
-		t.columns = append(t.columns, column{head: "SLO"})
-	}
-	for i := range r.Stages {
-		s := &r.Stages[i]
-		row := []string{
-			printable(s.Name), integer(s.Accounting.Succeeded) + "/" + integer(s.Accounting.Planned),
-			optional(s.Throughput.RequestThroughput, number), optional(s.Throughput.OutputThroughput, number),
-		}
-		for _, c := range []struct {
-			figure measure.Figure
-			p99    bool
-		}{{measure.TTFT, false}, {measure.TTFT, true}, {measure.TPOT, false}, {measure.TPOT, true}, {measure.ITL, true}, {measure.E2E, false}, {measure.E2E, true}} {
-			row = append(row, quantileText(s.Metrics[c.figure], c.p99))
-		}
-		if slo {
-			row = append(row, optional(s.SLO.Attainment, share1))
-		}
-		t.add(row...)
-	}
-	return t
-}
-
 func quantileText(d *measure.Distribution, p99 bool) string {
 	switch {
 	case d == nil:

@@ -232,7 +232,7 @@ func (v *Verdict) notice(f *Figures) {
 
 func (v *Verdict) noticeTokens(f *Figures) {
 	if !f.CacheAsked && over(f.CachedShare, maxCachedShare) {
-		v.note("%s of input tokens came from the endpoint's prefix cache, over 5 %%, and none were asked for", percent(*f.CachedShare))
+		v.note("%s of input tokens came from the endpoint's prefix cache, over 5 %%, and none were asked for; --nonce run, another --seed or --flush-cache avoids that", percent(*f.CachedShare))
 	}
 	if f.OutputTokens != nil && f.OutputAsked != nil && *f.OutputAsked > 0 &&
 		math.Abs(*f.OutputTokens-*f.OutputAsked) > maxLengthOff**f.OutputAsked {

@@ -73,7 +73,7 @@ func (b *builder) add(p *Phase) {
 // stage compiles one stage.
 func (b *builder) stage(i int, st *workload.Stage) {
 	path := "load.stages[" + strconv.Itoa(i) + "]"
-	p := &Phase{Stage: i, Name: stageName(st), DrainFull: st.Drain == "full"}
+	p := &Phase{Stage: i, Name: st.Title(), DrainFull: st.Drain == "full"}
 	b.fill(p, path, st, "gap", int64(i))
 }
 
@@ -165,30 +165,4 @@ func (b *builder) openLoop(p *Phase, path string, st *workload.Stage, a arrivals
 	p.MaxConcurrency = st.MaxConcurrency
 	p.times, p.Sessions, p.Duration, p.Rate = pace.times, pace.sessions, pace.duration, pace.rate
 	p.Judged = st.MaxConcurrency == 0 && !math.IsInf(pace.rate, 1)
-}
-
-// stageName is the stage's own name, or says what it does.
-func stageName(st *workload.Stage) string {
-	switch {
-	case st.Name != "":
-		return st.Name
-	case st.Concurrency != nil:
-		return fmt.Sprintf("concurrency %d", *st.Concurrency)
-	case st.Func != nil:
-		return "func"
-	case st.Replay != nil:
-		return "replay"
-	case st.Rate == nil:
-		return "stage"
-	case st.EndRate != nil:
-		return "rate " + rateText(*st.Rate) + " to " + rateText(*st.EndRate)
-	}
-	return "rate " + rateText(*st.Rate)
-}
-
-func rateText(r workload.Rate) string {
-	if math.IsInf(float64(r), 1) {
-		return "inf"
-	}
-	return strconv.FormatFloat(float64(r), 'f', -1, 64)
 }

@@ -205,6 +205,7 @@ func TestCancel(t *testing.T) {
 func TestCloseGivesUp(t *testing.T) {
 	transports(t, func(t *testing.T, cfg func(string) Config) {
 		s := serveRaw(t, func(_ int, c *net.TCPConn, r *bufio.Reader) { _ = readRequest(r); _ = readRequest(r) })
+		newClient(t, cfg(s.url())).Close() // what a process keeps is there now
 		goroutines, files := runtime.NumGoroutine(), openFiles(t)
 		cl, err := New(cfg(s.url()))
 		if err != nil {

@@ -19,7 +19,6 @@ const mostPollers = 8
 // pollNetwork reads all connections with a few pollers.
 type pollNetwork struct {
 	cl      *Client
-	keeper  int // the stamped socket
 	pollers []*poller
 	next    atomic.Uint32
 	wg      sync.WaitGroup
@@ -29,11 +28,8 @@ func newNetwork(cl *Client) (network, error) {
 	if cl.cfg.portable {
 		return newPortable(cl), nil
 	}
-	keeper, err := newStampKeeper()
-	if err != nil {
-		return nil, err
-	}
-	pn := &pollNetwork{cl: cl, keeper: keeper}
+	keepStamping()
+	pn := &pollNetwork{cl: cl}
 	n := cl.cfg.Pollers
 	if n <= 0 {
 		n = min(max(1, runtime.GOMAXPROCS(0)/2), mostPollers)
@@ -56,7 +52,6 @@ func (pn *pollNetwork) close() {
 		p.stop()
 	}
 	pn.wg.Wait()
-	_ = unix.Close(pn.keeper)
 }
 
 // connect implements network.

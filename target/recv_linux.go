@@ -2,7 +2,6 @@ package target
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"unsafe"
@@ -19,8 +18,8 @@ type receiver struct {
 	msg unix.Msghdr
 }
 
-func (r *receiver) init() {
-	r.buf = make([]byte, readBytes)
+func (r *receiver) init(size int) {
+	r.buf = make([]byte, size)
 	r.iov.Base = &r.buf[0]
 	r.iov.SetLen(len(r.buf))
 	r.msg.Iov = &r.iov
@@ -76,20 +75,6 @@ func eofOr(err error) error {
 func stampSocket(fd int) error {
 	flags := unix.SOF_TIMESTAMPING_RX_SOFTWARE | unix.SOF_TIMESTAMPING_SOFTWARE
 	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, flags)
-}
-
-// newStampKeeper opens a stamped socket. The kernel turns stamping on with the
-// first such socket, and not at once: one that stays open spares the others that.
-func newStampKeeper() (int, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return -1, fmt.Errorf("open a socket: %w", err)
-	}
-	if err := stampSocket(fd); err != nil && !errors.Is(err, unix.ENOPROTOOPT) {
-		_ = unix.Close(fd)
-		return -1, fmt.Errorf("ask for receive stamps: %w", err)
-	}
-	return fd, nil
 }
 
 // event64 is an eventfd.

@@ -154,7 +154,7 @@ func plainServer(t testing.TB, handle func(int, net.Conn, *bufio.Reader)) (*rawS
 // TestClockStep sets the wall clock, as far as the poller can see, while a stream
 // is read: what arrived around it gets the process's time and is counted.
 func TestClockStep(t *testing.T) {
-	step := make(chan struct{})
+	arrived, step, wrote := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	_, cfg := plainServer(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		for req := readRequest(r); req != nil; req = readRequest(r) {
 			if req.Header.Get("X-Request-Id") != "slow" {
@@ -162,8 +162,10 @@ func TestClockStep(t *testing.T) {
 				continue
 			}
 			say(c, streamHead, chunk(token("a")))
+			close(arrived)
 			<-step
 			say(c, chunk(token("b")))
+			close(wrote)
 			time.Sleep(20 * time.Millisecond)
 			say(c, chunk(token("c"))+chunk(finish)+chunk(doneMark)+chunk(""))
 		}
@@ -178,13 +180,14 @@ func TestClockStep(t *testing.T) {
 	}
 	done := make(chan *measure.Exchange, 1)
 	cl.Start(slow, func(_ *Call, x *measure.Exchange) { done <- x })
+	<-arrived
 	fast, err := cl.Prepare(hello())
 	if err != nil {
 		t.Fatal(err)
 	}
 	cl.Start(fast, func(*Call, *measure.Exchange) { // on the poller
 		close(step)
-		time.Sleep(20 * time.Millisecond) // token b arrives before the step is seen
+		<-wrote // token b arrives before the step is seen
 		cl.net.(*pollNetwork).pollers[0].stamps.offset += 2 * ms
 	})
 	x := <-done

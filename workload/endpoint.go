@@ -66,3 +66,7 @@ var testID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // ValidTestID reports whether id may name a test: 1 to 64 letters, digits,
 // underscores and hyphens.
 func ValidTestID(id string) bool { return testID.MatchString(id) }
+
+// Calibrates reports whether tokens_per_word is still to be measured; once it is
+// known, it is not measured again.
+func (d Dataset) Calibrates() bool { return d.Calibrate && d.TokensPerWord == nil }

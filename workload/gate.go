@@ -12,7 +12,8 @@ import (
 // Gate is a condition on one figure of the report, such as ttft.p99<500ms. This
 // package reads gates; who has the report looks the figure up.
 type Gate struct {
-	// Figure is the path in the report, such as ttft.p99 or slo.attainment.
+	// Figure is the path in the report, such as ttft.p99, slo.attainment,
+	// stages[1].ttft.p99 or stages["rate 10"].throughput.output_throughput.
 	Figure string
 	// Op is one of <, <=, >, >=, == and !=.
 	Op string
@@ -23,7 +24,11 @@ type Gate struct {
 	Limit string
 }
 
-var gateForm = regexp.MustCompile(`^\s*([A-Za-z_][A-Za-z0-9_-]*(?:\[\d+\])?(?:\.[A-Za-z0-9_-]+(?:\[\d+\])?)*)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*$`)
+// gateForm is figure, comparison, limit. A step of the figure may carry an index
+// or a name in brackets, the name quoted where it holds brackets or signs.
+var gateForm = regexp.MustCompile(`^\s*([A-Za-z_][A-Za-z0-9_-]*` + gateIndex + `(?:\.[A-Za-z0-9_-]+` + gateIndex + `)*)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*$`)
+
+const gateIndex = `(?:\[(?:"[^"]*"|[^\]"<>=!]+)\])?`
 
 // ParseGate reads "figure op value"; the value may carry a unit of time or a
 // percent sign.

@@ -6,64 +6,150 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 
 	"github.com/stampede-bench/stampede/agent"
+	"github.com/stampede-bench/stampede/internal/allow"
 )
 
 func newAgentCommand(io streams) *cobra.Command {
-	var addr, name, logFormat string
+	f := &agentFlags{}
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run a load agent that takes its work from a controller",
 		Example: `  stampede agent --controller 127.0.0.1:50051
-  stampede agent --controller bench-0.internal:50051 --name rack-7`,
+  stampede agent --controller bench-0.internal:50051 --name rack-7 --token-file agent.token --tls-ca ca.pem
+  stampede agent --allow-target '10.0.0.0/8:8000' --allow-target '*.models.internal'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := newLog(io, logFormat)
+			log, err := newLog(io, f.logFormat, f.logLevel)
 			if err != nil {
 				return err
 			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
-			return runAgent(ctx, addr, name, log)
+			return f.run(ctx, log)
 		},
 	}
-	cmd.Flags().StringVar(&addr, "controller", defaultController, "gRPC `ADDR` of the controller")
-	cmd.Flags().StringVar(&name, "name", "", "`NAME` for people (default host name and pid)")
-	cmd.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
+	fl := cmd.Flags()
+	fl.StringVar(&f.addr, "controller", defaultController, "gRPC `ADDR` of the controller")
+	fl.StringVar(&f.name, "name", "", "`NAME` for people (default host name and pid)")
+	f.trust.add(fl, "STAMPEDE_AGENT_TOKEN")
+	fl.StringArrayVar(&f.allowTarget, "allow-target", nil, "load only what matches `PATTERN`: a host name with * and ?, an address or a prefix, with an optional :PORT; may repeat (default all but metadata addresses)")
+	addLogFlags(fl, &f.logFormat, &f.logLevel)
 	return cmd
 }
 
-func runAgent(ctx context.Context, addr, name string, log *slog.Logger) error {
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+type agentFlags struct {
+	addr, name          string
+	trust               trust
+	allowTarget         []string
+	logFormat, logLevel string
+}
+
+// reconnect leaves pacing to the agent, whose pauses are a share of the lease:
+// gRPC's own grow to two minutes, in which an agent would be given up although
+// its controller is back.
+var reconnect = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 100 * time.Millisecond},
+	MinConnectTimeout: 2 * time.Second,
+}
+
+func (f *agentFlags) run(ctx context.Context, log *slog.Logger) error {
+	allowed, err := allow.Parse(f.allowTarget)
 	if err != nil {
-		return usageError(fmt.Errorf("--controller: %w", err), "give it as HOST:PORT")
+		return usageError(fmt.Errorf("--allow-target: %w", err), "--allow-target 10.0.0.0/8:8000 --allow-target '*.models.internal'")
+	}
+	conn, err := f.dial()
+	if err != nil {
+		return err
 	}
 	defer conn.Close()
+	name := f.name
 	if name == "" {
 		host, _ := os.Hostname()
 		name = fmt.Sprintf("%s-%d", host, os.Getpid())
 	}
-	a, err := agent.New(agent.Config{Conn: conn, Name: name, Logger: log, Version: versionString()})
+	a, err := agent.New(agent.Config{Conn: conn, Name: name, Logger: log, Version: versionString(), AllowTarget: allowed.Allow})
 	if err != nil {
 		return err
 	}
-	log.Info("agent starting", "name", name, "controller", addr)
+	log.Info("agent starting", "name", name, "controller", f.addr)
 	if err := a.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		return err
+		return refusal(err, f.addr)
 	}
 	return nil
 }
 
-func newLog(io streams, format string) (*slog.Logger, error) {
-	if err := checkFormat(format, "text", "json"); err != nil {
-		return nil, usageError(fmt.Errorf("--log-format: must be text or json, got %q", format), "")
+// dial prepares the connection; nobody is reached yet.
+func (f *agentFlags) dial() (*grpc.ClientConn, error) {
+	source, config, err := f.trust.read()
+	if err != nil {
+		return nil, err
 	}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(io.err, nil)), nil
+	transport := insecure.NewCredentials()
+	if config != nil {
+		transport = credentials.NewTLS(config)
 	}
-	return slog.New(slog.NewTextHandler(io.err, nil)), nil
+	opts := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport), grpc.WithConnectParams(reconnect),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
+	}
+	if source.Given() {
+		opts = append(opts, grpc.WithPerRPCCredentials(source))
+	}
+	conn, err := grpc.NewClient(f.addr, opts...)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("--controller: %w", err), "give it as HOST:PORT")
+	}
+	return conn, nil
+}
+
+// refusal tells what a controller said that will not have this agent.
+func refusal(err error, addr string) error {
+	st, ok := status.FromError(err)
+	if !ok {
+		return err
+	}
+	var answer interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &answer) {
+		st = answer.GRPCStatus() // without what it was wrapped in
+	}
+	hint := ""
+	for _, detail := range st.Details() {
+		if m, is := detail.(*errdetails.LocalizedMessage); is {
+			hint = m.GetMessage()
+		}
+	}
+	return withHint(fmt.Errorf("the controller at %s refuses this agent: %s", addr, st.Message()), hint)
+}
+
+func addLogFlags(fl *pflag.FlagSet, format, level *string) {
+	fl.StringVar(format, "log-format", "text", "text or json")
+	fl.StringVar(level, "log-level", "info", "debug, info, warn or error")
+}
+
+func newLog(io streams, format, level string) (*slog.Logger, error) {
+	opts := &slog.HandlerOptions{}
+	var at slog.Level
+	if err := at.UnmarshalText([]byte(level)); err != nil {
+		return nil, usageError(fmt.Errorf("--log-level: must be debug, info, warn or error, got %q", level), "")
+	}
+	opts.Level = at
+	switch format {
+	case "json":
+		return slog.New(slog.NewJSONHandler(io.err, opts)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(io.err, opts)), nil
+	}
+	return nil, usageError(fmt.Errorf("--log-format: must be text or json, got %q", format), "")
 }

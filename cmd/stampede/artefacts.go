@@ -13,8 +13,9 @@ import (
 )
 
 // writeArtefacts puts report, rows and workload hash into dir, under the run's id
-// and, as the latest run, under the test's. It returns the files of the run.
-func writeArtefacts(ctx context.Context, c *client.Client, dir string, rep *report.Report, raw []byte) ([]string, error) {
+// and, as the latest run, under the test's; then what is exported from them, and
+// drawn. It returns the files of the run.
+func writeArtefacts(ctx context.Context, c *client.Client, dir string, rep *report.Report, raw []byte, plots bool, exports ...string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("--out: %w", err)
 	}
@@ -38,6 +39,14 @@ func writeArtefacts(ctx context.Context, c *client.Client, dir string, rep *repo
 		if rep.TestID != "" && rep.TestID != rep.ID {
 			errs = append(errs, alias(file, filepath.Join(dir, fmt.Sprintf(a.name, rep.TestID))))
 		}
+	}
+	if len(exports) > 0 && errors.Join(errs...) == nil {
+		exported, err := writeExports(dir, rep, exports)
+		files, errs = append(files, exported...), append(errs, err)
+	}
+	if plots {
+		drawn, err := writePlots(dir, rep)
+		files, errs = append(files, drawn...), append(errs, err)
 	}
 	return files, errors.Join(errs...)
 }

@@ -19,9 +19,15 @@ import (
 type controllerFlags struct {
 	grpcAddr, httpAddr  string
 	dataDir, datasetDir string
+	keyFile             string
 	allowEnv            []string
-	insecure            bool
-	logFormat           string
+	allowHosts          []string
+	allowOrigins        []string
+	protection          protection
+	logFormat, logLevel string
+	lease, heartbeat    time.Duration
+	rejoinGrace         time.Duration
+	retention           controller.Retention
 }
 
 func newControllerCommand(io streams) *cobra.Command {
@@ -30,7 +36,8 @@ func newControllerCommand(io streams) *cobra.Command {
 		Use:   "controller",
 		Short: "Run a controller that agents and clients connect to",
 		Example: `  stampede controller
-  stampede controller --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0`,
+  stampede controller --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0
+  stampede controller --grpc-addr 0.0.0.0:50051 --client-token-file client.tokens --agent-token-file agent.tokens --tls-cert cert.pem --tls-key key.pem`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
@@ -41,28 +48,44 @@ func newControllerCommand(io streams) *cobra.Command {
 	fl.StringVar(&f.grpcAddr, "grpc-addr", defaultController, "listen `ADDR` for agents and clients; port 0 takes a free one")
 	fl.StringVar(&f.httpAddr, "http-addr", "127.0.0.1:8000", "listen `ADDR` for HTTP")
 	fl.StringVar(&f.dataDir, "data-dir", "stampede-data", "`DIR` for specs, samples and reports")
+	fl.StringVar(&f.keyFile, "key-file", "", "`FILE` of the key that secrets in the data folder are sealed with (default DIR.key, made when needed)")
 	fl.StringVar(&f.datasetDir, "dataset-dir", "", "`DIR` below which specs may name files of this host (default none)")
 	fl.StringSliceVar(&f.allowEnv, "allow-env", nil, "`NAMES` of this process's environment variables that specs may use for keys")
-	fl.BoolVar(&f.insecure, "insecure", false, "listen beyond loopback without TLS or tokens")
-	fl.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	fl.StringSliceVar(&f.allowHosts, "allow-host", nil, "`NAMES` of hosts that HTTP requests may be for, beside loopback and the listen address; *.domain is one, too")
+	fl.StringSliceVar(&f.allowOrigins, "allow-origin", nil, "`ORIGINS`, such as https://dash.example.org, whose pages may use the HTTP port from a browser (default none but its own)")
+	f.protection.add(fl)
+	fl.DurationVar(&f.lease, "lease", 10*time.Second, "how long an agent lives without a heartbeat; longer bears longer cuts, shorter loses less when an agent dies")
+	fl.DurationVar(&f.heartbeat, "heartbeat", 0, "how often agents report; at most a third of the lease (default 1s)")
+	fl.DurationVar(&f.rejoinGrace, "rejoin-grace", 15*time.Second, "how long a run waits for lost agents to come back")
+	addLogFlags(fl, &f.logFormat, &f.logLevel)
+	cmd.AddCommand(newJoinCommand(io))
 	return cmd
 }
 
 func (f *controllerFlags) run(ctx context.Context, io streams) error {
-	log, err := newLog(io, f.logFormat)
+	log, err := newLog(io, f.logFormat, f.logLevel)
+	if err != nil {
+		return err
+	}
+	shield, err := f.protection.read(log)
 	if err != nil {
 		return err
 	}
 	for _, addr := range []string{f.grpcAddr, f.httpAddr} {
-		if err := f.checkReach(addr); err != nil {
+		if err := f.protection.checkReach(addr, shield, log); err != nil {
 			return err
 		}
 	}
 	c, err := controller.New(controller.Config{
-		DataDir: f.dataDir, DatasetDir: f.datasetDir, AllowEnv: f.allowEnv, Logger: log, Version: versionString(),
+		DataDir: f.dataDir, KeyFile: f.keyFile, DatasetDir: f.datasetDir, AllowEnv: f.allowEnv, Logger: log, Version: versionString(),
+		Lease: f.lease, Heartbeat: f.heartbeat, RejoinGrace: f.rejoinGrace, Retention: f.retention,
 	})
 	if err != nil {
 		return err
+	}
+	httpServer, err := c.HTTPServer(controller.HTTPConfig{Listen: f.httpAddr, AllowHosts: f.allowHosts, AllowOrigins: f.allowOrigins, Between: shield.guard.HTTP})
+	if err != nil {
+		return usageError(err, "")
 	}
 	grpcListener, err := listen("--grpc-addr", f.grpcAddr, "")
 	if err != nil {
@@ -74,22 +97,8 @@ func (f *controllerFlags) run(ctx context.Context, io streams) error {
 		return err
 	}
 	fmt.Fprintf(io.out, "grpc listening on %s\nhttp listening on %s\n", grpcListener.Addr(), httpListener.Addr())
-	return serve(ctx, c, grpcListener, httpListener)
-}
-
-// checkReach refuses to listen beyond loopback without protection, unless told
-// otherwise in so many words.
-func (f *controllerFlags) checkReach(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return usageError(fmt.Errorf("listen address %q: %w", addr, err), "give it as HOST:PORT")
-	}
-	ip := net.ParseIP(host)
-	if f.insecure || host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return usageError(fmt.Errorf("listening on %s would be open to others without TLS or tokens", addr),
-		"listen on 127.0.0.1, or say --insecure when the network is yours alone")
+	httpServer.TLSConfig = shield.tls
+	return serve(ctx, c, grpcListener, grpc.NewServer(shield.serverOptions()...), httpServer, httpListener)
 }
 
 func listen(flag, addr, hint string) (net.Listener, error) {
@@ -109,16 +118,14 @@ func listen(flag, addr, hint string) (net.Listener, error) {
 const shutdownPatience = 5 * time.Second
 
 // serve runs the controller and its two servers until ctx ends.
-func serve(ctx context.Context, c *controller.Controller, grpcListener, httpListener net.Listener) error {
-	grpcServer := grpc.NewServer()
+func serve(ctx context.Context, c *controller.Controller, grpcListener net.Listener, grpcServer *grpc.Server, httpServer *http.Server, httpListener net.Listener) error {
 	c.Register(grpcServer)
-	httpServer := &http.Server{Handler: c.HTTPHandler(), ReadHeaderTimeout: 10 * time.Second}
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.Run(ctx) })
 	g.Go(func() error { return grpcServer.Serve(grpcListener) })
 	g.Go(func() error {
-		if err := httpServer.Serve(httpListener); !errors.Is(err, http.ErrServerClosed) {
+		if err := serveHTTP(httpServer, httpListener); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil
@@ -147,4 +154,11 @@ func stopGracefully(s *grpc.Server) {
 		s.Stop()
 		<-done
 	}
+}
+
+func serveHTTP(s *http.Server, l net.Listener) error {
+	if s.TLSConfig != nil {
+		return s.ServeTLS(l, "", "") // the certificate is in the configuration
+	}
+	return s.Serve(l)
 }

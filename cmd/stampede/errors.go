@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/stampede-bench/stampede/client"
 	"github.com/stampede-bench/stampede/workload"
@@ -93,4 +94,12 @@ func printLine(w io.Writer, message, hint string) {
 	if hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", hint)
 	}
+}
+
+// reasonError is why a run ended, with its hint apart.
+func reasonError(reason string) error {
+	if head, hint, ok := strings.Cut(reason, " (hint: "); ok {
+		return withHint(errors.New(head), strings.TrimSuffix(hint, ")"))
+	}
+	return errors.New(reason)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/stampede-bench/stampede/workload"
 )
@@ -53,7 +54,14 @@ func (s *specFlags) stages() ([]workload.Stage, error) {
 	case s.trace != "":
 		return []workload.Stage{s.bounded(workload.Stage{Replay: &workload.Replay{}})}, nil
 	}
-	return s.concurrencyStages("8")
+	if s.maxConcurrency > 0 {
+		// vLLM's habit: its rate is inf unless given, so the cap alone is the load.
+		most := strconv.Itoa(s.maxConcurrency)
+		s.notices = append(s.notices, "no rate given: --max-concurrency "+most+" is taken as a closed loop, --concurrency "+most)
+		s.maxConcurrency = 0
+		return s.concurrencyStages(most)
+	}
+	return s.concurrencyStages(strconv.Itoa(workload.DefaultConcurrency))
 }
 
 func (s *specFlags) rateStages() ([]workload.Stage, error) {
@@ -63,11 +71,7 @@ func (s *specFlags) rateStages() ([]workload.Stage, error) {
 	}
 	var stages []workload.Stage
 	for _, r := range rates {
-		stage := s.bounded(workload.Stage{Rate: &r, Arrival: s.arrival, MaxConcurrency: s.maxConcurrency})
-		if s.given("burstiness") {
-			stage.Burstiness = &s.burstiness
-		}
-		stages = append(stages, stage)
+		stages = append(stages, s.bounded(workload.Stage{Rate: &r}))
 	}
 	return drained(stages), nil
 }
@@ -84,9 +88,15 @@ func (s *specFlags) concurrencyStages(list string) ([]workload.Stage, error) {
 	return drained(stages), nil
 }
 
+// bounded gives a stage what the other load flags say; Validate refuses what does
+// not go with its load.
 func (s *specFlags) bounded(stage workload.Stage) workload.Stage {
 	stage.Duration = workload.Duration(s.duration)
 	stage.Requests = s.requests
+	stage.Arrival, stage.MaxConcurrency = s.arrival, s.maxConcurrency
+	if s.given("burstiness") {
+		stage.Burstiness = &s.burstiness
+	}
 	return stage
 }
 

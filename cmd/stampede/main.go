@@ -29,7 +29,7 @@ type streams struct {
 func run(args []string, in io.Reader, out, errw io.Writer) int {
 	io := streams{in: in, out: out, err: errw}
 	root := newRoot(io)
-	root.SetArgs(args)
+	root.SetArgs(habits(args))
 	err := root.ExecuteContext(context.Background())
 	code := exitCode(err)
 	printError(errw, err)
@@ -52,14 +52,17 @@ verdict on its own accuracy above all numbers.`,
 	root.SetErr(io.err)
 	root.SetIn(io.in)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if hint := foreignHint(err); hint != "" {
+			return usageError(err, hint)
+		}
 		return usageError(err, fmt.Sprintf("%s --help lists the flags", cmd.CommandPath()))
 	})
 	root.AddCommand(
 		newRunCommand(io), newPlanCommand(io),
 		newControllerCommand(io), newAgentCommand(io), newSimulateCommand(io),
 		newRegisterCommand(io), newStartCommand(io), newWatchCommand(io), newReportCommand(io),
-		newListCommand(io), newCancelCommand(io), newDeleteCommand(io), newAgentsCommand(io),
-		newVersionCommand(io),
+		newListCommand(io), newCancelCommand(io), newDeleteCommand(io), newAgentsCommand(io), newCompareCommand(io),
+		newDoctorCommand(io), newVersionCommand(io),
 	)
 	for _, cmd := range root.Commands() {
 		if cmd.Args == nil {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +51,7 @@ func plan(w io.Writer, spec *workload.Spec) error {
 	if err := schedule.Plot(w, p, min(width(w), 120), 12); err != nil {
 		return err
 	}
-	planTable(w, p, corpus)
+	planTotals(w, p, corpus)
 	fmt.Fprintf(w, "workload hash %s\n", schedule.WorkloadHash(p, corpus, effective, make([]int64, len(p.Phases)), schedule.Whole))
 	return nil
 }
@@ -68,12 +67,12 @@ func openCorpus(spec *workload.Spec) (dataset.Corpus, []string, error) {
 	return dataset.Open(spec, filepath.Base(spec.Dataset.Path), data, dataset.Options{})
 }
 
-// planTable prints a line a phase: what is known before anything was sent.
-func planTable(w io.Writer, p *schedule.Plan, corpus dataset.Corpus) {
+// planTotals prints what is known before anything was sent; a closed loop that
+// time bounds sends as many as the endpoint answers.
+func planTotals(w io.Writer, p *schedule.Plan, corpus dataset.Corpus) {
 	var total, tokensIn, tokensOut int64
 	first := int64(0)
 	for _, ph := range p.Phases {
-		fmt.Fprintf(w, "%-24s %s\n", ph.Name, describe(ph))
 		if ph.Sessions == schedule.Unbounded {
 			continue
 		}
@@ -84,20 +83,6 @@ func planTable(w io.Writer, p *schedule.Plan, corpus dataset.Corpus) {
 		}
 	}
 	fmt.Fprintf(w, "requests %d · input tokens %d · output tokens %d (asked)\n", total, tokensIn, tokensOut)
-}
-
-func describe(p *schedule.Phase) string {
-	length := time.Duration(p.Duration).String()
-	if p.Kind == schedule.Closed {
-		if p.Sessions != schedule.Unbounded {
-			return fmt.Sprintf("closed loop, %d at a time, %d requests", p.Slots, p.Sessions)
-		}
-		return fmt.Sprintf("closed loop, %d at a time, for %s; as many requests as the endpoint answers", p.Slots, length)
-	}
-	if !p.Judged && p.Duration == 0 {
-		return fmt.Sprintf("open loop, %d requests at once", p.Sessions)
-	}
-	return fmt.Sprintf("open loop, %d requests in %s, %.4g/s", p.Sessions, length, p.Rate)
 }
 
 func tokens(corpus dataset.Corpus, from, to int64) (in, out int64) {

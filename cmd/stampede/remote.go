@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -19,7 +18,8 @@ const defaultController = "127.0.0.1:50051"
 
 // remoteFlags say how to reach a controller.
 type remoteFlags struct {
-	addr string
+	addr  string
+	trust trust
 }
 
 func (r *remoteFlags) add(f *pflag.FlagSet, def string) {
@@ -28,10 +28,19 @@ func (r *remoteFlags) add(f *pflag.FlagSet, def string) {
 		usage += " to run on, with its agents, instead of inside this process"
 	}
 	f.StringVar(&r.addr, "controller", def, usage)
+	r.trust.add(f, "STAMPEDE_TOKEN")
 }
 
 func (r *remoteFlags) dial() (*client.Client, error) {
-	return client.Dial(r.addr, client.WithLookupEnv(os.LookupEnv))
+	source, config, err := r.trust.read()
+	if err != nil {
+		return nil, err
+	}
+	token, err := source.Read()
+	if err != nil {
+		return nil, usageError(fmt.Errorf("--token-file: %w", err), "")
+	}
+	return client.Dial(r.addr, client.WithLookupEnv(os.LookupEnv), client.WithTLS(config), client.WithToken(token.Reveal()))
 }
 
 // withClient makes a command that talks to a controller.
@@ -121,26 +130,36 @@ func concludeWatch(cmd *cobra.Command, c *client.Client, io streams, last client
 	rep, _, err := c.Report(cmd.Context(), last.RunID)
 	if err != nil {
 		if last.Reason != "" {
-			return errors.New(last.Reason)
+			return reasonError(last.Reason)
 		}
 		return err
 	}
 	fmt.Fprintf(io.out, "%s %s %s\n", last.RunID, strings.ToLower(string(last.State)), rep.Verdict.State)
+	for _, g := range rep.MissedGates() {
+		fmt.Fprintf(io.err, "stampede: gate missed: %s\n", g.Message)
+	}
 	return judge(rep, last.State, last.State == client.Cancelled, false)
 }
 
 func newReportCommand(io streams) *cobra.Command {
-	format, out := "text", ""
+	format, out := formatText, ""
+	var exports []string
+	plots := false
 	cmd := &cobra.Command{
 		Use:     "report ID",
 		Short:   "Print the report of a run; exits as run would",
 		Example: "  stampede report 5fe3affd-f6ac-44cf-bbd6-f1d3661447ae --format json",
 		Args:    oneID,
 	}
-	cmd.Flags().StringVar(&format, "format", format, "text or json")
+	cmd.Flags().StringVar(&format, "format", format, "what to print: "+formatList)
+	addExportFlag(cmd.Flags(), &exports)
+	addPlotsFlag(cmd.Flags(), &plots)
 	cmd.Flags().StringVar(&out, "out", out, "write report, rows and hash into `DIR`, too")
 	return withClient(io, cmd, func(cmd *cobra.Command, c *client.Client, args []string) error {
-		if err := checkFormat(format, "text", "json"); err != nil {
+		if err := checkOutput(format, exports, out); err != nil {
+			return err
+		}
+		if err := checkPlots(plots, out); err != nil {
 			return err
 		}
 		rep, raw, err := c.Report(cmd.Context(), args[0])
@@ -149,7 +168,7 @@ func newReportCommand(io streams) *cobra.Command {
 		}
 		var files []string
 		if out != "" {
-			if files, err = writeArtefacts(cmd.Context(), c, out, rep, raw); err != nil {
+			if files, err = writeArtefacts(cmd.Context(), c, out, rep, raw, plots, exports...); err != nil {
 				return err
 			}
 		}

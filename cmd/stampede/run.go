@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type runFlags struct {
 	remote     remoteFlags
 	out        string
 	format     string
+	exports    []string
+	plots      bool
 	noProgress bool
 	printSpec  bool
 	simulate   bool
@@ -44,13 +47,16 @@ missed, 130 interrupted (what ran is still reported).`,
 		Example: `  stampede run --url http://localhost:8000/v1
   stampede run --url http://localhost:8000/v1 --rate 10 --duration 60s --slo ttft=500ms,tpot=50ms
   stampede run --simulate --concurrency 1,2,4 --duration 5s
-  stampede run -f spec.yaml --out results`,
+  stampede run --url http://localhost:8000/v1 --gate 'ttft.p99<500ms' --format junit
+  stampede run -f spec.yaml --out results --export vllm`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io) },
 	}
 	f.spec = addSpecFlags(cmd.Flags())
 	f.remote.add(cmd.Flags(), "")
 	cmd.Flags().StringVar(&f.out, "out", "results", "`DIR` for report, rows and hash; empty writes none")
-	cmd.Flags().StringVar(&f.format, "format", "text", "what to print: text or json")
+	cmd.Flags().StringVar(&f.format, "format", "text", "what to print: "+formatList)
+	addExportFlag(cmd.Flags(), &f.exports)
+	addPlotsFlag(cmd.Flags(), &f.plots)
 	cmd.Flags().BoolVar(&f.noProgress, "no-progress", false, "print no progress")
 	cmd.Flags().BoolVar(&f.printSpec, "print-spec", false, "print the effective spec and send no load")
 	cmd.Flags().BoolVar(&f.simulate, "simulate", false, "load a simulated model server inside this process; takes the place of --url")
@@ -59,8 +65,16 @@ missed, 130 interrupted (what ran is still reported).`,
 }
 
 func (f *runFlags) run(ctx context.Context, io streams) error {
-	if err := checkFormat(f.format, "text", "json"); err != nil {
+	if err := checkOutput(f.format, f.exports, f.out); err != nil {
 		return err
+	}
+	if err := checkPlots(f.plots, f.out); err != nil {
+		return err
+	}
+	if f.remote.addr == "" {
+		if err := f.remote.trust.unused(); err != nil {
+			return err
+		}
 	}
 	if f.simulate && f.remote.addr != "" {
 		return usageError(errors.New("--simulate serves inside this process, which agents elsewhere may not reach"), "start stampede simulate and give its address with --url")
@@ -81,13 +95,31 @@ func (f *runFlags) run(ctx context.Context, io streams) error {
 	for _, n := range append(notices, assumed...) {
 		fmt.Fprintf(io.err, "stampede: %s\n", n)
 	}
+	if f.remote.addr == "" {
+		if err := checkKeyEnv(effective); err != nil {
+			return err
+		}
+	}
 	c, closeClient, err := f.connect(effective, io)
 	if err != nil {
 		return err
 	}
 	defer closeClient()
-	s := &session{client: c, io: io, out: f.out, format: f.format, progress: f.progress(io)}
+	s := &session{client: c, io: io, out: f.out, format: f.format, exports: f.exports, plots: f.plots, progress: f.progress(io)}
 	return s.execute(ctx, spec)
+}
+
+// checkKeyEnv refuses a run inside this process whose key can't be had. A
+// controller elsewhere may know the variable.
+func checkKeyEnv(spec *workload.Spec) error {
+	name := spec.Endpoint.APIKeyEnv
+	if name == "" || !spec.Endpoint.APIKey.Empty() {
+		return nil
+	}
+	if os.Getenv(name) != "" {
+		return nil
+	}
+	return usageError(fmt.Errorf("endpoint.api_key_env: the environment variable %s is not set, or empty", name), "export "+name+"=…, or name another with --api-key-env")
 }
 
 // demoServer behaves like a small model on one GPU.
@@ -153,21 +185,14 @@ func logger(w interface{ Write([]byte) (int, error) }, verbose bool) *slog.Logge
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-func checkFormat(format string, allowed ...string) error {
-	for _, a := range allowed {
-		if format == a {
-			return nil
-		}
-	}
-	return usageError(fmt.Errorf("--format: must be one of %v, got %q", allowed, format), "")
-}
-
 // session takes one test from registration to its printed report.
 type session struct {
 	client   *client.Client
 	io       streams
 	out      string
 	format   string
+	exports  []string
+	plots    bool
 	progress progress
 }
 
@@ -251,14 +276,21 @@ func (s *session) interrupt(ctx context.Context, id string, count int) {
 func (s *session) conclude(ctx context.Context, final client.Test, interrupted bool) error {
 	rep, raw, err := s.client.Report(ctx, final.RunID)
 	if err != nil {
+		if s.format == formatJUnit {
+			_ = report.JUnitError(s.io.out, final.RunID, cmp.Or(final.Reason, err.Error()))
+		}
+		if interrupted && final.State == client.Cancelled {
+			fmt.Fprintf(s.io.err, "stampede: %s\n", final.Reason)
+			return silently(exitInterrupted)
+		}
 		if final.State != client.Succeeded && final.Reason != "" {
-			return errors.New(final.Reason)
+			return reasonError(final.Reason)
 		}
 		return err
 	}
 	var files []string
 	if s.out != "" {
-		if files, err = writeArtefacts(ctx, s.client, s.out, rep, raw); err != nil {
+		if files, err = writeArtefacts(ctx, s.client, s.out, rep, raw, s.plots, s.exports...); err != nil {
 			fmt.Fprintf(s.io.err, "stampede: error: %v\n", err)
 			defer fmt.Fprintln(s.io.err, "hint: the report above is complete; only its files are not")
 		}
@@ -281,16 +313,10 @@ func judge(rep *report.Report, state client.State, interrupted, incomplete bool)
 		return silently(exitFailed)
 	case rep.Verdict.State != report.Valid:
 		return silently(exitUntrusted)
+	case len(rep.MissedGates()) > 0:
+		return silently(exitGate)
 	}
 	return nil
-}
-
-func printReport(io streams, rep *report.Report, raw []byte, format string, files []string) error {
-	if format == "json" {
-		_, err := io.out.Write(append(raw, '\n'))
-		return err
-	}
-	return report.Text(io.out, rep, report.TextOptions{Color: colorful(io.out), Width: width(io.out), Files: files})
 }
 
 func colorful(w any) bool {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/stampede-bench/stampede/report"
 	"github.com/stampede-bench/stampede/workload"
 )
 
@@ -16,7 +17,9 @@ import (
 type specFlags struct {
 	file   string
 	parsed workload.Parsed // of the file
-	flags  *pflag.FlagSet
+	// notices are what the flags left open and was assumed.
+	notices []string
+	flags   *pflag.FlagSet
 
 	url, model, endpointType, api, apiKeyEnv string
 	stream                                   bool
@@ -39,7 +42,7 @@ type specFlags struct {
 	trials, agents                           int
 	name, tokenizer                          string
 	waitReady                                time.Duration
-	noPreflight, calibrate                   bool
+	noPreflight, calibrate, flushCache       bool
 	nonce                                    string
 }
 
@@ -104,6 +107,7 @@ func addSpecFlags(f *pflag.FlagSet) *specFlags {
 	f.DurationVar(&s.waitReady, "wait-ready", 0, "wait for the endpoint to answer")
 	f.BoolVar(&s.noPreflight, "no-preflight", false, "skip the one request that checks key, path and model before the load")
 	f.StringVar(&s.tokenizer, "tokenizer", "", "tokenizer `NAME` or FILE for exact lengths")
+	f.BoolVar(&s.flushCache, "flush-cache", false, "empty the server's prefix cache before the first stage and between drained stages, where it has a route for that")
 	f.BoolVar(&s.calibrate, "calibrate", false, "measure tokens per word once from usage before the run")
 	return s
 }
@@ -139,7 +143,12 @@ func (s *specFlags) spec(in io.Reader, baseURL string) (*workload.Spec, []string
 	if err := spec.NotYet(); err != nil {
 		return nil, nil, s.inFile(err)
 	}
-	return spec, notices, nil
+	if effective, _ := spec.WithDefaults(); effective != nil {
+		if err := report.CheckGates(effective); err != nil {
+			return nil, nil, s.inFile(err)
+		}
+	}
+	return spec, append(notices, s.notices...), nil
 }
 
 // inFile gives errors the paths that the file's writer used.
@@ -190,6 +199,9 @@ func (s *specFlags) endpoint(spec *workload.Spec) error {
 	e := &spec.Endpoint
 	setString(&e.URL, s.url)
 	setString(&e.Model, s.model)
+	if s.endpointType == vllmChat {
+		s.endpointType = workload.TypeOpenAI // chat is the default API here
+	}
 	setString(&e.Type, s.endpointType)
 	setString(&e.API, s.api)
 	setString(&e.APIKeyEnv, s.apiKeyEnv)
@@ -220,7 +232,7 @@ func (s *specFlags) prompts(spec *workload.Spec) error {
 	setString(&d.Nonce, s.nonce)
 	setString(&d.Tokenizer, s.tokenizer)
 	if s.calibrate {
-		d.Calibrate = true
+		d.Calibrate, d.TokensPerWord = true, nil // measured anew, whatever a report says
 	}
 	if s.given("max-tokens") {
 		p.MaxTokens = &s.maxTokens
@@ -285,6 +297,9 @@ func (s *specFlags) rest(spec *workload.Spec) error {
 	}
 	if s.given("agents") {
 		spec.Agents = s.agents
+	}
+	if s.flushCache {
+		spec.FlushCache = true
 	}
 	if s.noPreflight {
 		no := false

@@ -84,6 +84,14 @@ func Open(path string) (s *Segment, note string, err error) {
 	return newSegment(path, f, end), note, nil
 }
 
+// Cut drops all records of a segment from a byte on, where one begins.
+func Cut(path string, from int64) error {
+	if err := os.Truncate(path, from); err != nil {
+		return fmt.Errorf("cut segment: %w", err)
+	}
+	return nil
+}
+
 // lastWhole returns where the last whole record ends.
 func lastWhole(path string, f *os.File) (int64, string, error) {
 	r, err := newReader(path, f)
@@ -126,6 +134,13 @@ func (s *Segment) writeHeader() error {
 	defer s.mu.Unlock()
 	s.write(h)
 	return s.flush()
+}
+
+// Size is how much was appended so far, header included.
+func (s *Segment) Size() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.end
 }
 
 // Path returns the file's name.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -86,6 +87,9 @@ func (s *Store) BeginRun(testID, requestID string, now time.Time, admit func(*Ru
 			ID: next.LatestRun, TestID: testID, State: stampedev1.State_STATE_PENDING,
 			CreateTime: now, Revision: next.Revision,
 		}, true
+		if err := errors.Join(s.keepRun(run), s.keepTest(&next)); err != nil {
+			return err
+		}
 		if err := insert(tx, tableTests, &next); err != nil {
 			return err
 		}
@@ -111,7 +115,9 @@ func withStart(old map[string]string, requestID, runID string) map[string]string
 	return m
 }
 
-// UpdateRun edits a copy of a run and gives it and its test the next revision.
+// UpdateRun edits a copy of a run and gives it and its test the next revision. It
+// is kept unless only its progress moved; that it could not be kept is no reason
+// not to show it, so that is the keeper's to tell.
 func (s *Store) UpdateRun(id string, edit func(*Run)) error {
 	return s.update(func(tx *memdb.Txn) error {
 		old := first[Run](tx, nil, tableRuns, indexID, id)
@@ -126,11 +132,22 @@ func (s *Store) UpdateRun(id string, edit func(*Run)) error {
 		edit(&r)
 		t.Revision++
 		r.Revision = t.Revision
+		if !old.sameButProgress(&r) {
+			_ = s.keepRun(&r) // as said above
+		}
 		if err := insert(tx, tableTests, &t); err != nil {
 			return err
 		}
 		return insert(tx, tableRuns, &r)
 	})
+}
+
+// sameButProgress reports whether nothing moved that has to survive.
+func (r *Run) sameButProgress(next *Run) bool {
+	return r.State == next.State && r.Reason == next.Reason && r.Hint == next.Hint && r.StartTime.Equal(next.StartTime) &&
+		r.EndTime.Equal(next.EndTime) && len(r.Agents) == len(next.Agents) && r.FirstStagePhase == next.FirstStagePhase &&
+		r.WorkloadHash == next.WorkloadHash && len(r.Report) == len(next.Report) && len(r.Notices) == len(next.Notices) &&
+		r.LateSamples == next.LateSamples
 }
 
 // Run returns a run, or nil.
@@ -141,6 +158,11 @@ func (s *Store) Run(ws WatchSet, id string) *Run {
 // Runs returns the runs of a test.
 func (s *Store) Runs(ws WatchSet, testID string) []*Run {
 	return all[Run](s.db.Txn(false), ws, tableRuns, indexTest, testID)
+}
+
+// AllRuns returns the runs of all tests.
+func (s *Store) AllRuns(ws WatchSet) []*Run {
+	return all[Run](s.db.Txn(false), ws, tableRuns, indexID)
 }
 
 // TestAndRun returns, as of one moment, the test that id names and the run that

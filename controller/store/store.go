@@ -19,8 +19,49 @@ type WatchSet = memdb.WatchSet
 // NewWatchSet returns an empty set that can be waited on.
 func NewWatchSet() WatchSet { return memdb.NewWatchSet() }
 
+// Keeper makes changes survive before anybody sees them. Its methods are called
+// within the store's only writer; what they are given must not be changed.
+type Keeper interface {
+	KeepTest(*Test) error
+	KeepRun(*Run) error
+	ForgetTest(testID string, runs []*Run) error
+}
+
 // Store holds the tables.
-type Store struct{ db *memdb.MemDB }
+type Store struct {
+	db     *memdb.MemDB
+	keeper Keeper // nil: nothing survives
+}
+
+// KeepWith has changes kept from now on. It is called before the store is used
+// by others, once what was kept has been restored.
+func (s *Store) KeepWith(k Keeper) { s.keeper = k }
+
+// Restore adds a test and its runs as they were kept.
+func (s *Store) Restore(t *Test, runs []*Run) error {
+	return s.update(func(tx *memdb.Txn) error {
+		for _, r := range runs {
+			if err := insert(tx, tableRuns, r); err != nil {
+				return err
+			}
+		}
+		return insert(tx, tableTests, t)
+	})
+}
+
+func (s *Store) keepTest(t *Test) error {
+	if s.keeper == nil {
+		return nil
+	}
+	return s.keeper.KeepTest(t)
+}
+
+func (s *Store) keepRun(r *Run) error {
+	if s.keeper == nil {
+		return nil
+	}
+	return s.keeper.KeepRun(r)
+}
 
 // New returns an empty store.
 func New() (*Store, error) {

@@ -28,6 +28,11 @@ type Test struct {
 	Spec       *workload.Spec
 	Notices    []string
 	CreateTime time.Time
+	// Body is the JSON document it was registered with, secrets masked; nil when
+	// it came as a message.
+	Body []byte
+	// Nickname is a name for people, given later; see SetNickname.
+	Nickname string
 	// Order is the order of registration, from 1; set by InsertTest.
 	Order uint64
 	// Runs is how many runs were begun, LatestRun the id of the last.
@@ -62,6 +67,10 @@ func (s *Store) InsertTest(t Test) (row *Test, inserted bool, err error) {
 		}
 		t.Order, t.Revision = lastOrder(tx)+1, 1
 		row, inserted = &t, true
+		if err := s.keepTest(row); err != nil {
+			inserted = false
+			return err
+		}
 		return insert(tx, tableTests, row)
 	})
 	return row, inserted, err
@@ -78,6 +87,28 @@ func lastOrder(tx *memdb.Txn) uint64 {
 // Test returns a test, or nil.
 func (s *Store) Test(ws WatchSet, id string) *Test {
 	return first[Test](s.db.Txn(false), ws, tableTests, indexID, id)
+}
+
+// SetNickname names a test for people. That is no new revision: nobody watches
+// for it.
+func (s *Store) SetNickname(id, name string) error {
+	return s.update(func(tx *memdb.Txn) error {
+		old := first[Test](tx, nil, tableTests, indexID, id)
+		if old == nil {
+			return fmt.Errorf("test %q: %w", id, ErrNotExist)
+		}
+		t := *old
+		t.Nickname = name
+		if err := s.keepTest(&t); err != nil {
+			return err
+		}
+		return insert(tx, tableTests, &t)
+	})
+}
+
+// CountTests returns how many tests there are.
+func (s *Store) CountTests() int {
+	return len(all[Test](s.db.Txn(false), nil, tableTests, indexOrder))
 }
 
 // Tests returns up to limit tests, newest first, from where token says, which is
@@ -130,6 +161,11 @@ func (s *Store) DeleteTest(id string, refuse func([]*Run) error) (runs []*Run, e
 		runs = all[Run](tx, nil, tableRuns, indexTest, id)
 		if err := refuse(runs); err != nil {
 			return err
+		}
+		if s.keeper != nil {
+			if err := s.keeper.ForgetTest(id, runs); err != nil {
+				return err
+			}
 		}
 		for _, r := range runs {
 			if _, err := tx.DeleteAll(tableShards, indexRun, r.ID); err != nil {

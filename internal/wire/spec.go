@@ -28,6 +28,17 @@ func SpecToProto(s *workload.Spec) (*stampedev1.Spec, error) {
 // workload.Errors, names every wrong key by its path; notices are as for
 // workload.Parse.
 func SpecFromProto(m *stampedev1.Spec) (*workload.Spec, []string, error) {
+	return specFrom(m, workload.ParseFull)
+}
+
+// SpecShown reads a spec as a controller shows it: with its secrets masked, which
+// SpecFromProto refuses.
+func SpecShown(m *stampedev1.Spec) (*workload.Spec, error) {
+	spec, _, err := specFrom(m, workload.ParseDraft)
+	return spec, err
+}
+
+func specFrom(m *stampedev1.Spec, parse func([]byte) (workload.Parsed, error)) (*workload.Spec, []string, error) {
 	if m == nil {
 		return nil, nil, workload.Errors{{Path: "spec", Message: "is required", Type: "missing"}}
 	}
@@ -35,5 +46,6 @@ func SpecFromProto(m *stampedev1.Spec) (*workload.Spec, []string, error) {
 	if err != nil {
 		return nil, nil, workload.Errors{{Message: fmt.Sprintf("the message can't be read: %s", err), Type: "value_error"}}
 	}
-	return workload.Parse(data)
+	p, err := parse(data)
+	return p.Spec, p.Notices, err
 }

@@ -286,3 +286,14 @@ func maybe[T any](t *rapid.T, g *rapid.Generator[T]) *T {
 	v := g.Draw(t, "value")
 	return &v
 }
+
+func TestASpecAsItIsShownCanBeRead(t *testing.T) {
+	shown := &stampedev1.Spec{Endpoint: &stampedev1.Endpoint{Url: "http://h/v1", Headers: map[string]string{"Authorization": secret.Mask}}, Seed: 1 << 60}
+	if _, _, err := SpecFromProto(shown); err == nil {
+		t.Error("a masked header must not be registered")
+	}
+	spec, err := SpecShown(shown)
+	if err != nil || spec.Endpoint.Headers["Authorization"] != secret.Mask || spec.Seed != 1<<60 {
+		t.Errorf("got %+v, %v", spec, err)
+	}
+}

@@ -95,7 +95,7 @@ func openFile(spec *workload.Spec, name string, data []byte, out output, o Optio
 		file: name, data: data,
 		conversationsOnly: spec.Dataset.Name == workload.DatasetShareGPT,
 		multiTurn:         o.MultiTurn, most: spec.Dataset.SampleSize,
-		tokensPerWord: perWord(spec, TokensPerTextWord),
+		tokensPerWord: perWord(spec),
 	}
 	switch ext := strings.ToLower(filepath.Ext(name)); ext {
 	case ".csv", ".tsv", ".parquet", ".arrow", ".txt", ".gz", ".zst", ".zip", ".yaml", ".yml", ".xml":
@@ -114,10 +114,18 @@ func openFile(spec *workload.Spec, name string, data []byte, out output, o Optio
 	return newRecorded(r.kept, out), notices, nil
 }
 
-// perWord is the spec's tokens a word, or else the given default.
-func perWord(spec *workload.Spec, usual float64) float64 {
+// perWord is the spec's tokens a word, or else the usual.
+func perWord(spec *workload.Spec) float64 {
 	if f := spec.Dataset.TokensPerWord; f != nil && *f > 0 {
 		return *f
 	}
-	return usual
+	return UsualTokensPerWord(spec)
+}
+
+// UsualTokensPerWord is what is taken for tokens a word when the spec doesn't say.
+func UsualTokensPerWord(spec *workload.Spec) float64 {
+	if spec.Dataset.Synthetic() {
+		return TokensPerWord
+	}
+	return TokensPerTextWord
 }

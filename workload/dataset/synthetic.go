@@ -51,7 +51,7 @@ func newSynthetic(spec *workload.Spec, out output, o Options) (*synthetic, error
 		lengths: draw.NewStream(spec.Seed, "input tokens", 0),
 		text:    draw.NewStream(spec.Seed, "words", 0),
 		nonces:  nonceWords,
-		perWord: perWord(spec, TokensPerWord),
+		perWord: perWord(spec),
 		output:  out,
 	}
 	switch spec.Dataset.Nonce {

@@ -7,6 +7,7 @@
 package stampedev1
 
 import (
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -1312,7 +1313,7 @@ var File_stampede_v1_test_service_proto protoreflect.FileDescriptor
 
 const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1estampede/v1/test_service.proto\x12\vstampede.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18stampede/v1/sample.proto\x1a\x16stampede/v1/spec.proto\x1a\x16stampede/v1/test.proto\"t\n" +
+	"\x1estampede/v1/test_service.proto\x12\vstampede.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18stampede/v1/sample.proto\x1a\x16stampede/v1/spec.proto\x1a\x16stampede/v1/test.proto\"t\n" +
 	"\x13RegisterTestRequest\x12%\n" +
 	"\x04spec\x18\x01 \x01(\v2\x11.stampede.v1.SpecR\x04spec\x12\x1d\n" +
 	"\n" +
@@ -1391,22 +1392,23 @@ const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\vcorpus_hash\x18\x01 \x01(\tR\n" +
 	"corpusHash\x12\x1d\n" +
 	"\n" +
-	"size_bytes\x18\x02 \x01(\x03R\tsizeBytes2\xfb\x06\n" +
-	"\vTestService\x12S\n" +
-	"\fRegisterTest\x12 .stampede.v1.RegisterTestRequest\x1a!.stampede.v1.RegisterTestResponse\x12J\n" +
-	"\tStartTest\x12\x1d.stampede.v1.StartTestRequest\x1a\x1e.stampede.v1.StartTestResponse\x12M\n" +
+	"size_bytes\x18\x02 \x01(\x03R\tsizeBytes2\xc4\t\n" +
+	"\vTestService\x12i\n" +
+	"\fRegisterTest\x12 .stampede.v1.RegisterTestRequest\x1a!.stampede.v1.RegisterTestResponse\"\x14\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/tests\x12p\n" +
+	"\tStartTest\x12\x1d.stampede.v1.StartTestRequest\x1a\x1e.stampede.v1.StartTestResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/tests/{test_id}/start\x12t\n" +
 	"\n" +
-	"CancelTest\x12\x1e.stampede.v1.CancelTestRequest\x1a\x1f.stampede.v1.CancelTestResponse\x12D\n" +
-	"\aGetTest\x12\x1b.stampede.v1.GetTestRequest\x1a\x1c.stampede.v1.GetTestResponse\x12J\n" +
-	"\tListTests\x12\x1d.stampede.v1.ListTestsRequest\x1a\x1e.stampede.v1.ListTestsResponse\x12M\n" +
+	"CancelTest\x12\x1e.stampede.v1.CancelTestRequest\x1a\x1f.stampede.v1.CancelTestResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/tests/{test_id}/cancel\x12a\n" +
+	"\aGetTest\x12\x1b.stampede.v1.GetTestRequest\x1a\x1c.stampede.v1.GetTestResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/tests/{test_id}\x12]\n" +
+	"\tListTests\x12\x1d.stampede.v1.ListTestsRequest\x1a\x1e.stampede.v1.ListTestsResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/tests\x12j\n" +
 	"\n" +
-	"DeleteTest\x12\x1e.stampede.v1.DeleteTestRequest\x1a\x1f.stampede.v1.DeleteTestResponse\x12L\n" +
-	"\tWatchTest\x12\x1d.stampede.v1.WatchTestRequest\x1a\x1e.stampede.v1.WatchTestResponse0\x01\x12J\n" +
-	"\tGetReport\x12\x1d.stampede.v1.GetReportRequest\x1a\x1e.stampede.v1.GetReportResponse\x12X\n" +
-	"\rStreamSamples\x12!.stampede.v1.StreamSamplesRequest\x1a\".stampede.v1.StreamSamplesResponse0\x01\x12M\n" +
+	"DeleteTest\x12\x1e.stampede.v1.DeleteTestRequest\x1a\x1f.stampede.v1.DeleteTestResponse\"\x1b\x82\xd3\xe4\x93\x02\x15*\x13/v1/tests/{test_id}\x12o\n" +
+	"\tWatchTest\x12\x1d.stampede.v1.WatchTestRequest\x1a\x1e.stampede.v1.WatchTestResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/tests/{test_id}/watch0\x01\x12n\n" +
+	"\tGetReport\x12\x1d.stampede.v1.GetReportRequest\x1a\x1e.stampede.v1.GetReportResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/tests/{test_id}/report\x12}\n" +
+	"\rStreamSamples\x12!.stampede.v1.StreamSamplesRequest\x1a\".stampede.v1.StreamSamplesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/tests/{test_id}/samples0\x01\x12a\n" +
 	"\n" +
-	"ListAgents\x12\x1e.stampede.v1.ListAgentsRequest\x1a\x1f.stampede.v1.ListAgentsResponse\x12X\n" +
-	"\rUploadDataset\x12!.stampede.v1.UploadDatasetRequest\x1a\".stampede.v1.UploadDatasetResponse(\x01BAZ?github.com/stampede-bench/stampede/proto/stampede/v1;stampedev1b\x06proto3"
+	"ListAgents\x12\x1e.stampede.v1.ListAgentsRequest\x1a\x1f.stampede.v1.ListAgentsResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/agents\x12q\n" +
+	"\rUploadDataset\x12!.stampede.v1.UploadDatasetRequest\x1a\".stampede.v1.UploadDatasetResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/datasets(\x01BAZ?github.com/stampede-bench/stampede/proto/stampede/v1;stampedev1b\x06proto3"
 
 var (
 	file_stampede_v1_test_service_proto_rawDescOnce sync.Once

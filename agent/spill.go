@@ -1,0 +1,73 @@
+package agent
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"google.golang.org/protobuf/proto"
+
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+)
+
+// spill is a file for batches that find no room in memory, one behind the other.
+// It is made with the first and emptied with the last; nothing in it outlives the
+// process. Whoever uses it holds the outbox's lock.
+type spill struct {
+	dir  string
+	file *os.File
+	end  int64
+	held int // batches in it
+}
+
+// add appends a batch and returns where it lies.
+func (s *spill) add(batch *stampedev1.SampleBatch) (at int64, err error) {
+	data, err := proto.Marshal(batch)
+	if err != nil {
+		return 0, fmt.Errorf("outbox: %w", err)
+	}
+	if s.file == nil {
+		if s.file, err = os.CreateTemp(s.dir, "stampede-outbox-*"); err != nil {
+			return 0, fmt.Errorf("outbox: %w", err)
+		}
+		_ = os.Remove(s.file.Name()) // where that can be done while it is open, nothing is left behind
+	}
+	if _, err := s.file.WriteAt(data, s.end); err != nil {
+		return 0, fmt.Errorf("outbox: %w", err)
+	}
+	at = s.end
+	s.end += int64(len(data))
+	s.held++
+	return at, nil
+}
+
+// read returns a batch of so many bytes.
+func (s *spill) read(at, size int64) (*stampedev1.SampleBatch, error) {
+	data := make([]byte, size)
+	if _, err := io.ReadFull(io.NewSectionReader(s.file, at, size), data); err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	batch := &stampedev1.SampleBatch{}
+	if err := proto.Unmarshal(data, batch); err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	return batch, nil
+}
+
+// drop counts a batch out and empties the file behind the last.
+func (s *spill) drop() {
+	if s.held--; s.held == 0 {
+		s.end = 0
+		_ = s.file.Truncate(0) // else it stays as large and is written over
+	}
+}
+
+// close removes the file.
+func (s *spill) close() {
+	if s.file == nil {
+		return
+	}
+	_ = s.file.Close()
+	_ = os.Remove(s.file.Name())
+	s.file = nil
+}
