@@ -71,21 +71,22 @@ breaking: $(BIN)/buf ## Fail when the proto files break callers of those on main
 	buf breaking --against '.git#branch=main'
 
 .PHONY: generate
-generate: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc ## Generate Go from the proto files
+generate: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc $(BIN)/protoc-gen-grpc-gateway $(BIN)/protoc-gen-openapiv3 ## Generate Go and the HTTP API from the proto files
 	buf generate
 
 .PHONY: checkgenerate
 checkgenerate: generate ## Fail when generated code differs from what is committed
-	@test -z "$$(git status --porcelain -- proto)" || { git status --porcelain -- proto; echo "generated code differs: run make generate and commit"; exit 1; }
+	@test -z "$$(git status --porcelain -- proto controller/gateway/restapi)" || { git status --porcelain -- proto controller/gateway/restapi; echo "generated code differs: run make generate and commit"; exit 1; }
 
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf .tmp stampede
 
-$(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc $(BIN)/grpcurl: tools/go.mod
+TOOLS := buf protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway protoc-gen-openapiv3 grpcurl
+$(TOOLS:%=$(BIN)/%): tools/go.mod
 	@mkdir -p $(BIN)
-	$(GO) build -C tools -o ../$(BIN)/ github.com/bufbuild/buf/cmd/buf google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc github.com/fullstorydev/grpcurl/cmd/grpcurl
-	@touch $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc $(BIN)/grpcurl
+	$(GO) build -C tools -o ../$(BIN)/ github.com/bufbuild/buf/cmd/buf google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv3 github.com/fullstorydev/grpcurl/cmd/grpcurl
+	@touch $(TOOLS:%=$(BIN)/%)
 
 $(BIN)/golangci-lint: tools/lint/go.mod
 	@mkdir -p $(BIN)

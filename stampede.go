@@ -206,7 +206,7 @@ func (l *Local) runToEnd(ctx, serving context.Context, spec *workload.Spec) (*cl
 	}()
 	return l.client.Run(serving, spec, func(t client.Test) {
 		select {
-		case started <- t.RunID:
+		case started <- t.ID:
 		default:
 		}
 	})

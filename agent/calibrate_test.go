@@ -165,6 +165,8 @@ func TestCalibrate(t *testing.T) {
 			if notices := strings.Join(r.GetNotices(), "\n"); !strings.Contains(notices, tt.notice) {
 				t.Errorf("notices %q, want %q", notices, tt.notice)
 			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
 			for i, asked := range c.asked {
 				if asked != 1 || len(strings.Fields(c.prompts[i])) != calibrationWords[i] {
 					t.Errorf("prompt %d of %d words asked for %v tokens", i, len(strings.Fields(c.prompts[i])), asked)
@@ -191,6 +193,8 @@ func TestCalibrationPromptsAreNoPromptsOfTheRun(t *testing.T) {
 		}
 		begins[strings.Join(strings.Fields(text)[:5], " ")] = true
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, prompt := range c.prompts {
 		begins[strings.Join(strings.Fields(prompt)[:5], " ")] = true
 	}

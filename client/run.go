@@ -9,7 +9,7 @@ import (
 	"github.com/stampede-bench/stampede/workload"
 )
 
-// RunResult is what became of a run.
+// RunResult is what became of a run, or of all trials of a test that has several.
 type RunResult struct {
 	Test Test // as it was at the end
 	// Report is nil when the run ended without one; Test.Reason says why.
@@ -19,7 +19,8 @@ type RunResult struct {
 	Notices []string
 }
 
-// Run registers a spec, starts it, watches it to its end and fetches the report.
+// Run registers a spec, starts it, watches it to its end and fetches the report; of
+// a test with trials, the last one's end and the report of all.
 // onProgress, which may be nil, is called with every state on the calling
 // goroutine. A run that FAILED is no error; what the controller refused is.
 //
@@ -30,12 +31,11 @@ func (c *Client) Run(ctx context.Context, spec *workload.Spec, onProgress func(T
 	if err != nil {
 		return nil, err
 	}
-	runID, err := c.Start(ctx, id)
-	if err != nil {
+	if _, err := c.Start(ctx, id); err != nil {
 		return nil, err
 	}
 	result := &RunResult{Notices: notices}
-	for t, err := range c.watch(ctx, runID, true) {
+	for t, err := range c.watch(ctx, id, true) {
 		if err != nil {
 			return result, err
 		}
@@ -44,12 +44,12 @@ func (c *Client) Run(ctx context.Context, spec *workload.Spec, onProgress func(T
 			onProgress(t)
 		}
 	}
-	result.Report, result.JSON, err = c.Report(ctx, runID)
+	result.Report, result.JSON, err = c.Report(ctx, id)
 	if result.Test.State != Succeeded && (errors.Is(err, ErrNotFound) || errors.Is(err, ErrRunning)) {
 		return result, nil // it ended before there was anything to report
 	}
 	if err != nil {
-		return result, fmt.Errorf("run %s ended: %w", runID, err)
+		return result, fmt.Errorf("run %s ended: %w", result.Test.RunID, err)
 	}
 	return result, nil
 }

@@ -33,7 +33,7 @@ func (r *run) conclude(err error, ended time.Time) {
 	}
 	progress := r.progress(time.Now())
 	r.log.Info("run ended", "state", state, "reason", reason, "succeeded", sum.Succeeded, "planned", sum.Planned)
-	r.update(func(row *store.Run) {
+	r.end(func(row *store.Run) {
 		row.State, row.Reason, row.Hint, row.EndTime = state, reason, hintOf(err), ended
 		row.Report, row.WorkloadHash, row.Progress = raw, hash, progress
 	})

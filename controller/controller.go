@@ -180,13 +180,18 @@ func (c *Controller) begin(r *run) error {
 		return errClosed
 	}
 	c.runs[r.id] = r
-	c.active.Go(func() {
-		r.live()
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.runs, r.id)
-	})
+	c.active.Go(func() { c.live(r) })
 	return nil
+}
+
+// live is a run's life on its own goroutine, from when it is known to when it is
+// not.
+func (c *Controller) live(r *run) {
+	r.live()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.runs, r.id)
+	close(r.parted)
 }
 
 // run returns a run that is under way, or nil.

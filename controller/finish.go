@@ -46,7 +46,7 @@ func (r *run) finishUnstarted(err error, ended time.Time) {
 		state = stampedev1.State_STATE_CANCELLED
 	}
 	r.log.Info("run ended before it sent load", "state", state, "reason", reason)
-	r.update(func(row *store.Run) {
+	r.end(func(row *store.Run) {
 		row.State, row.Reason, row.Hint, row.EndTime = state, reason, hintOf(err), ended
 	})
 }

@@ -41,6 +41,7 @@ type keptRun struct {
 	store.Run
 	Progress []byte `json:"progress,omitempty"` // a marshalled message
 	Report   bool   `json:"report,omitempty"`   // its file holds one
+	Combined bool   `json:"combined,omitempty"` // so does the test's, of all trials
 }
 
 // KeepTest implements store.Keeper.
@@ -56,7 +57,7 @@ func (k *keeper) KeepTest(t *store.Test) error {
 func (k *keeper) KeepRun(r *store.Run) error {
 	progress, err := proto.Marshal(r.Progress)
 	if err == nil {
-		err = k.put(journal.Runs, r.ID, keptRun{Run: *r, Progress: progress, Report: len(r.Report) > 0})
+		err = k.put(journal.Runs, r.ID, keptRun{Run: *r, Progress: progress, Report: len(r.Report) > 0, Combined: len(r.Combined) > 0})
 	}
 	if err == nil && r.Ended() {
 		err = k.db.Delete(map[journal.Bucket][]string{journal.Resumes: {r.ID}, journal.Ceilings: {r.ID}})
@@ -231,12 +232,21 @@ func (k *keeper) run(key string, value []byte) (*store.Run, error) {
 			return nil, fmt.Errorf("journal: progress of %s: %w", key, err)
 		}
 	}
+	r.Report, r.Combined = nil, nil
 	if kept.Report {
-		raw, err := os.ReadFile(k.files.artefact(r.TestID, "report", r.ID, ".json"))
-		if err != nil {
-			k.log.Error("report is not there any more", "run", r.ID, "err", err)
-		}
-		r.Report = raw
+		r.Report = k.report(&r, r.ID)
+	}
+	if kept.Combined {
+		r.Combined = k.report(&r, r.TestID)
 	}
 	return &r, nil
+}
+
+// report reads a report of a run's test from its file.
+func (k *keeper) report(r *store.Run, id string) []byte {
+	raw, err := os.ReadFile(k.files.artefact(r.TestID, "report", id, ".json"))
+	if err != nil {
+		k.log.Error("report is not there any more", "run", r.ID, "err", err)
+	}
+	return raw
 }

@@ -162,7 +162,9 @@ func fill(samples []*stampedev1.Sample, limit int) int {
 // the latest. What can't be written is logged: the report is in the store.
 func (r *run) write(rep *report.Report, raw []byte, hash string) {
 	for _, id := range []string{r.id, r.testID} {
-		r.keep(r.artefact("report", id, ".json"), func(w io.Writer) error { return writeAll(w, raw) })
+		if id == r.id || r.trials <= 1 { // the test's report is that of all trials
+			r.keep(r.artefact("report", id, ".json"), func(w io.Writer) error { return writeAll(w, raw) })
+		}
 		if hash != "" {
 			r.keep(r.artefact("workload_hash", id, ".txt"), func(w io.Writer) error { return writeAll(w, []byte(hash+"\n")) })
 		}

@@ -36,6 +36,10 @@ type run struct {
 	mail    *mailbox
 	permits *permits
 	over    bool // the report is written; what comes now is late
+	trial   int  // which of trials this is, from 0
+	trials  int
+	next    *run          // the trial after it, once begun
+	parted  chan struct{} // closed when its goroutine is about to end
 
 	state   stampedev1.State
 	shown   *stampedev1.Progress // as last published
@@ -136,7 +140,9 @@ type phase struct {
 
 func newRun(c *Controller, row *store.Run, spec *workload.Spec) *run {
 	eff, notices := spec.WithDefaults()
+	eff.Seed, eff.Trials = schedule.TrialSeed(eff.Seed, row.Trial), 1
 	return &run{
+		trial: row.Trial, trials: row.Trials, parted: make(chan struct{}),
 		segment: &segment{},
 		c:       c, id: row.ID, testID: row.TestID, spec: spec, eff: eff,
 		log: c.log.With("run", row.ID), mail: newMailbox(),

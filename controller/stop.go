@@ -20,6 +20,10 @@ type halt struct {
 // cancel stops the run by request: the first time it drains, the second, or when
 // immediate is asked for, it gives up at once.
 func (r *run) cancel(immediate bool) {
+	if r.over {
+		r.cancelNext(immediate)
+		return
+	}
 	again := r.halt.cancelled
 	r.halt.cancelled = true
 	if r.anchor.IsZero() {

@@ -185,10 +185,10 @@ func (t testService) CancelTest(_ context.Context, req *stampedev1.CancelTestReq
 	if err != nil {
 		return nil, rpcError(err)
 	}
-	if r := t.c.run(row.ID); r != nil {
-		r.post(func() { r.cancel(req.GetImmediate()) })
+	if r := t.c.run(row.ID); r == nil || !r.post(func() { r.cancel(req.GetImmediate()) }) {
+		t.c.cancelLatest(row, req.GetImmediate())
 	}
-	test, row, err := t.c.lookup(nil, row.ID)
+	test, row, err := t.c.lookup(nil, req.GetTestId())
 	if err != nil {
 		return nil, rpcError(err)
 	}
@@ -241,6 +241,11 @@ func (t testService) DeleteTest(_ context.Context, req *stampedev1.DeleteTestReq
 
 // remove deletes all that belongs to a test and returns the names of its files.
 func (c *Controller) remove(testID string) ([]string, error) {
+	for _, row := range c.store.Runs(nil, testID) {
+		if r := c.run(row.ID); r != nil && row.Ended() {
+			<-r.parted // it only says goodbye
+		}
+	}
 	_, err := c.store.DeleteTest(testID, func(runs []*store.Run) error {
 		for _, r := range runs {
 			if !r.Ended() || c.run(r.ID) != nil {

@@ -25,6 +25,7 @@ func testProto(t *store.Test, r *store.Run) *stampedev1.Test {
 	}
 	m.StartTime, m.EndTime = timestamp(r.StartTime), timestamp(r.EndTime)
 	m.Progress, m.Agents = r.Progress, r.Agents
+	showTrial(m, r)
 	return m
 }
 

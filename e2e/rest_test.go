@@ -189,8 +189,7 @@ func TestHTTPPortTurnsAway(t *testing.T) {
 	s.want("/id_list", "[]")
 }
 
-// A body that does not come must not keep a connection for good, and holds up
-// nobody else meanwhile.
+// A body that does not come holds up nobody else; package guard's tests see it cut.
 func TestSlowBodyHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	c := harness.StartController(t)
@@ -203,8 +202,4 @@ func TestSlowBodyHoldsUpNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	site{t, "http://" + c.HTTP}.want("/id_list", "[]")
-	_ = conn.SetReadDeadline(time.Now().Add(60 * time.Second))
-	if data, err := io.ReadAll(conn); err != nil || !strings.Contains(string(data), "408") {
-		t.Errorf("%q, %v; want 408 and the end of the connection", data, err)
-	}
 }

@@ -48,6 +48,9 @@ func Markdown(w io.Writer, r *Report) error {
 	if t := percentileTable(r); len(t.rows) > 0 {
 		tables("Figures", t)
 	}
+	if r.Trials != nil && r.Trials.N > 1 {
+		tables("Between trials", trialTable(r))
+	}
 	if len(r.SLO.PerObjective) > 0 {
 		tables("Objectives", objectiveTable(r))
 	}

@@ -39,6 +39,8 @@ type Report struct {
 	State  string `json:"state"`
 	Reason string `json:"reason,omitempty"`
 
+	// Trials is there when the report is that of several trials.
+	Trials     *Trials              `json:"trials,omitempty"`
 	Verdict    Verdict              `json:"verdict"`
 	Gates      []GateResult         `json:"gates"` // of the spec, in its order
 	Accounting Accounting           `json:"accounting"`

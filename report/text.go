@@ -30,6 +30,7 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	p.verdict()
 	p.headline()
 	p.percentiles()
+	p.trials()
 	p.stages()
 	p.objectives()
 	p.errors()
@@ -185,6 +186,9 @@ func (p *page) identity() {
 		parts = append(parts, r.Stages[0].Description)
 	} else if len(r.Stages) > 1 {
 		parts = append(parts, fmt.Sprintf("%d stages", len(r.Stages)))
+	}
+	if r.Trials != nil {
+		parts = append(parts, trialsText(r.Trials))
 	}
 	if r.Accounting.Warmup.Planned > 0 {
 		parts = append(parts, integer(r.Accounting.Warmup.Planned)+" warmup requests")

@@ -143,10 +143,10 @@ func (p *page) latencyFacts(room int) []fact {
 		}
 	}
 	widths, shown := intervalRoom(rows, room)
-	facts := make([]fact, len(rows))
+	facts := make([]fact, 0, len(rows)+1)
 	for i, row := range rows {
 		text := "p50 " + row[0] + padded(row[1], widths[0]) + "   p99 " + row[2] + padded(row[3], widths[1])
-		facts[i] = fact{labels[i], strings.TrimRight(text, " ")}
+		facts = append(facts, fact{labels[i], strings.TrimRight(text, " ")})
 	}
 	if shown {
 		facts = append(facts, fact{"", "[ ] " + intervalKind(p.r)})
@@ -195,4 +195,9 @@ func intervalText(d *measure.Distribution, name string, v *float64) string {
 }
 
 // intervalKind says what the intervals of a report are of.
-func intervalKind(*Report) string { return "95 % interval within this run" }
+func intervalKind(r *Report) string {
+	if r.Trials == nil {
+		return "95 % interval within this run"
+	}
+	return fmt.Sprintf("95 %% interval between %d trials", r.Trials.N)
+}

@@ -24,7 +24,6 @@ var missingEngines = []engine{
 			d.Name == DatasetShareGPT && d.Path == "" && d.CorpusHash == ""
 	})},
 	{"a tokenizer", when("dataset.tokenizer", func(s *Spec) bool { return s.Dataset.Tokenizer != "" })},
-	{"more than one trial", when("trials", func(s *Spec) bool { return s.Trials > 1 })},
 	{"replay of recorded arrivals", stagesWhere(".replay", func(s *Stage) bool { return s.Replay != nil })},
 	{"typing time between turns", when("sessions.human_input_wps", func(s *Spec) bool { return otherThan(s.Sessions.HumanInputWPS, 1) })},
 	{"separating turns", when("sessions.separate_turns", func(s *Spec) bool { return s.Sessions.SeparateTurns })},

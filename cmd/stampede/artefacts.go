@@ -12,10 +12,32 @@ import (
 	"github.com/stampede-bench/stampede/report"
 )
 
-// writeArtefacts puts report, rows and workload hash into dir, under the run's id
-// and, as the latest run, under the test's; then what is exported from them, and
-// drawn. It returns the files of the run.
+// writeArtefacts puts what a run made into dir and returns its files. Of a test with
+// trials that is one set a trial, and the report of all under the test's id.
 func writeArtefacts(ctx context.Context, c *client.Client, dir string, rep *report.Report, raw []byte, plots bool, exports ...string) ([]string, error) {
+	if rep.Trials == nil {
+		return writeRun(ctx, c, dir, rep, raw, plots, exports...)
+	}
+	var errs []error
+	var files []string
+	for _, id := range rep.Trials.Runs {
+		one, oneRaw, err := c.Report(ctx, id)
+		if err == nil {
+			var made []string
+			made, err = writeRun(ctx, c, dir, one, oneRaw, plots, exports...)
+			files = append(files, made[:min(len(made), 1)]...)
+		}
+		errs = append(errs, err)
+	}
+	file := filepath.Join(dir, fmt.Sprintf("report_%s.json", rep.TestID))
+	errs = append(errs, writeFile(file, func(w *bufio.Writer) error { _, err := w.Write(raw); return err }))
+	return append([]string{file}, files...), errors.Join(errs...)
+}
+
+// writeRun puts report, rows and workload hash into dir, under the run's id and, as
+// the latest run, under the test's; then what is exported from them, and drawn. It
+// returns the files of the run.
+func writeRun(ctx context.Context, c *client.Client, dir string, rep *report.Report, raw []byte, plots bool, exports ...string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("--out: %w", err)
 	}

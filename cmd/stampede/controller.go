@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
@@ -12,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/grpclog"
 
 	"github.com/stampede-bench/stampede/controller"
 )
@@ -67,6 +70,7 @@ func (f *controllerFlags) run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
+	quietGRPC(log)
 	shield, err := f.protection.read(log)
 	if err != nil {
 		return err
@@ -99,6 +103,13 @@ func (f *controllerFlags) run(ctx context.Context, io streams) error {
 	fmt.Fprintf(io.out, "grpc listening on %s\nhttp listening on %s\n", grpcListener.Addr(), httpListener.Addr())
 	httpServer.TLSConfig = shield.tls
 	return serve(ctx, c, grpcListener, grpc.NewServer(shield.serverOptions()...), httpServer, httpListener)
+}
+
+// quietGRPC has gRPC's own messages, such as about a request that can't be read,
+// go where other diagnostics go.
+func quietGRPC(log *slog.Logger) {
+	debug := slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, debug))
 }
 
 func listen(flag, addr, hint string) (net.Listener, error) {

@@ -41,7 +41,8 @@ Exit status: 0, or 1 when a check failed.`,
 	}
 	cmd.Flags().StringVar(&f.url, "url", "", "base `URL` of an endpoint to reach")
 	cmd.Flags().StringVar(&f.keyEnv, "api-key-env", "", "environment variable `NAME` that holds the endpoint's key (default OPENAI_API_KEY, only for https://api.openai.com)")
-	cmd.Flags().StringVar(&f.remote.addr, "controller", "", "gRPC `ADDR` of a controller to reach")
+	f.remote.add(cmd.Flags(), "")
+	cmd.Flags().Lookup("controller").Usage = "gRPC `ADDR` of a controller to reach"
 	cmd.Flags().StringVar(&f.format, "format", formatText, "what to print: text or json")
 	return cmd
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // What people who come from other tools type.
@@ -53,10 +55,8 @@ var foreign = map[string]string{
 	"dataset-name":       "--dataset NAME; random is the default here, synthetic",
 	"dataset-path":       "--dataset FILE",
 	"random-range-ratio": "--input-tokens uniform:LOW:HIGH",
-	"num-warmups":        "--warmup N",
 	"save-result":        "--export vllm, beside --out DIR",
 	"save-detailed":      "--export vllm, beside --out DIR",
-	"result-dir":         "--out DIR",
 	"result-filename":    "--out DIR; files are named by the run's id",
 	"metadata":           "--label K=V",
 	"percentile-metrics": "nothing: all percentiles of all figures are reported",
@@ -64,25 +64,30 @@ var foreign = map[string]string{
 	"disable-tqdm":       "--no-progress",
 	"served-model-name":  "--model NAME",
 	// AIPerf
-	"request-count":                "--requests N",
-	"benchmark-duration":           "--duration D",
-	"warmup-request-count":         "--warmup N",
-	"synthetic-input-tokens-mean":  "--input-tokens MEAN or normal:MEAN:STD",
-	"output-tokens-mean":           "--output-tokens MEAN or normal:MEAN:STD",
-	"synthetic-input-tokens-std":   "--input-tokens normal:MEAN:STD",
-	"synthetic-input-tokens-stdev": "--input-tokens normal:MEAN:STD",
-	"streaming":                    "nothing: replies are streamed unless --stream=false",
-	"output-artifact-dir":          "--out DIR",
-	"artifact-dir":                 "--out DIR",
-	"random-seed":                  "--seed N",
-	"extra-inputs":                 "--extra-body JSON",
+	"synthetic-input-tokens-mean":   "--input-tokens MEAN or normal:MEAN:STD",
+	"output-tokens-mean":            "--output-tokens MEAN or normal:MEAN:STD",
+	"prompt-input-tokens-mean":      "--input-tokens MEAN or normal:MEAN:STD",
+	"prompt-output-tokens-mean":     "--output-tokens MEAN or normal:MEAN:STD",
+	"isl-stddev":                    "--input-tokens normal:MEAN:STD",
+	"osl-stddev":                    "--output-tokens normal:MEAN:STD",
+	"synthetic-input-tokens-stddev": "--input-tokens normal:MEAN:STD",
+	"output-tokens-stddev":          "--output-tokens normal:MEAN:STD",
+	"model-names":                   "--model NAME",
+	"request-timeout-seconds":       "--request-timeout D",
+	"public-dataset":                "--dataset FILE",
+	"input-file":                    "--dataset FILE",
+	"api-key":                       "--api-key-env NAME, so that no key stands in a process list",
+	"num-dataset-entries":           "nothing: synthetic prompts have no end",
+	"streaming":                     "nothing: replies are streamed unless --stream=false",
+	"extra-inputs":                  "--extra-body JSON",
 	// GuideLLM
-	"target":       "--url, with /v1 at its end",
-	"rate-type":    "--rate R or --concurrency N; a list makes one stage each",
-	"profile":      "--rate R or --concurrency N; a list makes one stage each",
-	"max-requests": "--requests N",
-	"data":         "--dataset, or --input-tokens and --output-tokens",
-	"output-path":  "--out DIR, and --export guidellm",
+	"target":      "--url, with /v1 at its end",
+	"rate-type":   "--rate R or --concurrency N; a list makes one stage each",
+	"profile":     "--rate R or --concurrency N; a list makes one stage each",
+	"data":        "--dataset, or --input-tokens and --output-tokens",
+	"outputs":     "--export guidellm, beside --out DIR",
+	"output-path": "--out DIR, and --export guidellm",
+	"rampup":      "a stage with rate and end_rate in a spec file, -f FILE",
 }
 
 var unknownFlag = regexp.MustCompile(`^unknown flag: --([a-z0-9-]+)`)
@@ -95,3 +100,30 @@ func foreignHint(err error) string {
 	}
 	return "here that is " + foreign[m[1]]
 }
+
+// seconds is a duration that may also be given as other tools take it, as a bare
+// number of seconds.
+type seconds time.Duration
+
+func (s *seconds) String() string {
+	if *s == 0 {
+		return "" // nothing to show as a default
+	}
+	return time.Duration(*s).String()
+}
+
+// Set implements pflag.Value.
+func (s *seconds) Set(text string) error {
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		text += "s"
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return err
+	}
+	*s = seconds(d)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (s *seconds) Type() string { return "duration" }

@@ -58,14 +58,15 @@ type plainProgress struct {
 	w     io.Writer
 	every time.Duration
 	state client.State
+	run   string
 	next  time.Duration
 }
 
 func (p *plainProgress) show(t client.Test) {
-	if t.State == p.state && t.Progress.Elapsed < p.next {
+	if t.State == p.state && t.RunID == p.run && t.Progress.Elapsed < p.next {
 		return
 	}
-	p.state = t.State
+	p.state, p.run = t.State, t.RunID
 	p.next = t.Progress.Elapsed + p.every
 	fmt.Fprintf(p.w, "stampede: %s\n", progressLine(t))
 }
@@ -80,6 +81,9 @@ func progressLine(t client.Test) string {
 	parts := []string{strings.ToLower(string(t.State))}
 	if g.Phase != "" && t.State == client.Running {
 		parts[0] = g.Phase
+	}
+	if t.Reason != "" && !t.State.Terminal() {
+		parts = append(parts, t.Reason)
 	}
 	parts = append(parts, elapsed(g), fmt.Sprintf("sent %d%s", g.Sent, outOf(g)), fmt.Sprintf("in flight %d", g.InFlight), fmt.Sprintf("done %d", g.Succeeded))
 	if g.Failed > 0 {

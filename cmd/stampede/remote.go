@@ -121,20 +121,20 @@ func newWatchCommand(io streams) *cobra.Command {
 			p.show(t)
 		}
 		p.end()
-		return concludeWatch(cmd, c, io, last)
+		return concludeWatch(cmd, c, io, args[0], last)
 	})
 }
 
 // concludeWatch prints one line of what became of the run.
-func concludeWatch(cmd *cobra.Command, c *client.Client, io streams, last client.Test) error {
-	rep, _, err := c.Report(cmd.Context(), last.RunID)
+func concludeWatch(cmd *cobra.Command, c *client.Client, io streams, id string, last client.Test) error {
+	rep, _, err := c.Report(cmd.Context(), id)
 	if err != nil {
 		if last.Reason != "" {
 			return reasonError(last.Reason)
 		}
 		return err
 	}
-	fmt.Fprintf(io.out, "%s %s %s\n", last.RunID, strings.ToLower(string(last.State)), rep.Verdict.State)
+	fmt.Fprintf(io.out, "%s %s %s\n", rep.ID, strings.ToLower(string(last.State)), rep.Verdict.State)
 	for _, g := range rep.MissedGates() {
 		fmt.Fprintf(io.err, "stampede: gate missed: %s\n", g.Message)
 	}

@@ -201,18 +201,17 @@ func (s *session) execute(ctx context.Context, spec *workload.Spec) error {
 	if err != nil {
 		return err
 	}
-	runID, err := s.client.Start(ctx, id)
-	if err != nil {
+	if _, err := s.client.Start(ctx, id); err != nil {
 		return err
 	}
-	final, interrupted, err := s.follow(ctx, runID)
+	final, interrupted, err := s.follow(ctx, id)
 	if err != nil {
 		return err
 	}
 	return s.conclude(context.WithoutCancel(ctx), final, interrupted)
 }
 
-// follow watches a run to its end. The first interrupt cancels and drains it,
+// follow watches a test to its end, all its trials. The first interrupt cancels and drains it,
 // the second gives up at once.
 func (s *session) follow(ctx context.Context, id string) (client.Test, bool, error) {
 	signals := interrupts()
@@ -274,7 +273,7 @@ func (s *session) interrupt(ctx context.Context, id string, count int) {
 
 // conclude fetches the report, writes the artefacts, prints and judges.
 func (s *session) conclude(ctx context.Context, final client.Test, interrupted bool) error {
-	rep, raw, err := s.client.Report(ctx, final.RunID)
+	rep, raw, err := s.client.Report(ctx, final.ID)
 	if err != nil {
 		if s.format == formatJUnit {
 			_ = report.JUnitError(s.io.out, final.RunID, cmp.Or(final.Reason, err.Error()))

@@ -46,17 +46,25 @@ type specFlags struct {
 	nonce                                    string
 }
 
-// aliases are other tools' words for our flags.
+// aliases are other tools' words for our flags: vLLM's, AIPerf's and GuideLLM's.
 var aliases = map[string]string{
 	"backend":          "endpoint-type",
 	"request-rate":     "rate",
 	"num-prompts":      "requests",
-	"isl":              "input-tokens",
-	"osl":              "output-tokens",
+	"num-warmups":      "warmup",
 	"goodput":          "slo",
-	"max-seconds":      "duration",
-	"prompt-tokens":    "input-tokens",
 	"random-input-len": "input-tokens", "random-output-len": "output-tokens",
+	"result-dir": "out",
+
+	"isl": "input-tokens", "osl": "output-tokens",
+	"request-count": "requests", "num-requests": "requests",
+	"benchmark-duration": "duration", "warmup-request-count": "warmup", "num-warmup-requests": "warmup", "warmup-duration": "warmup",
+	"arrival-pattern": "arrival", "request-rate-mode": "arrival", "arrival-smoothness": "burstiness",
+	"num-profile-runs": "trials", "random-seed": "seed",
+	"artifact-dir": "out", "output-artifact-dir": "out",
+
+	"max-seconds": "duration", "max-requests": "requests",
+	"prompt-tokens": "input-tokens", "output-dir": "out",
 }
 
 func addSpecFlags(f *pflag.FlagSet) *specFlags {
@@ -82,7 +90,7 @@ func addSpecFlags(f *pflag.FlagSet) *specFlags {
 	f.StringVar(&s.concurrency, "concurrency", "", "closed loop, requests in flight; a list makes one stage each")
 	f.StringVar(&s.function, "func", "", "load as a `lambda` of the second: cumulative requests, None at the end")
 	f.StringVar(&s.trace, "trace", "", "recorded arrivals and lengths from `FILE`")
-	f.DurationVar(&s.duration, "duration", 0, "length of each stage (default 30s for a load with no bound of its own)")
+	f.Var((*seconds)(&s.duration), "duration", "length of each stage (default 30s for a load with no bound of its own)")
 	f.Int64Var(&s.requests, "requests", 0, "requests of each stage; the bound reached first counts (also --num-prompts)")
 	f.StringVar(&s.warmup, "warmup", "", "before the first stage, by time (10s) or count (100)")
 	f.StringVar(&s.dataset, "dataset", "", "`NAME` or FILE of what is sent (default synthetic)")

@@ -13,6 +13,7 @@ import (
 
 func TestDownloadHoldsTheFilesOfAnID(t *testing.T) {
 	inBubble(t, func(r *rig) {
+		r.g.plots = newPlots()
 		for _, id := range []string{"done", "done.1"} {
 			w := r.ask(http.MethodGet, "/report/download/"+id, "")
 			archive, err := zip.NewReader(bytes.NewReader(w.Body.Bytes()), int64(w.Body.Len()))

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/stampede-bench/stampede/internal/guard"
-	"github.com/stampede-bench/stampede/report"
 )
 
 // FuzzRoutes asks for anything: no answer is a fault of this program, all are
@@ -29,8 +27,6 @@ func FuzzRoutes(f *testing.F) {
 	f.Add("DELETE", "/v1/tests/x", "", []byte{})
 	r := newRig(f)
 	r.populateNow()
-	r.g.plots.requests = func(io.Writer, *report.Report) error { return nil }
-	r.g.plots.throughput = r.g.plots.requests
 	h, err := guard.New(guard.Config{}, r.handler)
 	if err != nil {
 		f.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stampede-bench/stampede/controller/store"
 	"github.com/stampede-bench/stampede/report"
@@ -106,29 +107,29 @@ func drawn(raw []byte, draw drawing) ([]byte, error) {
 // seedDownload answers with a zip of an ended run's files, and of the plots when
 // they are not among them.
 func (g *Gateway) seedDownload(w http.ResponseWriter, r *seedRequest) {
-	t, run := g.find(r.id)
+	_, run := g.find(r.id)
 	raw := g.report(r.id)
-	if t == nil || run == nil || raw == nil {
+	if run == nil || raw == nil {
 		writeDetail(w, http.StatusNotFound, noReport)
 		return
 	}
 	w.Header().Set("Content-Type", typeZIP)
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", r.id+".zip"))
-	if err := g.archive(r.Context(), w, t, r.id, raw); err != nil {
+	if err := g.archive(r.Context(), w, run, r.id, raw); err != nil {
 		g.log.Error("download is not whole", "id", r.id, "err", err)
 		panic(http.ErrAbortHandler) //nolint:forbidigo // the status is sent; only a broken connection can tell
 	}
 }
 
-func (g *Gateway) archive(ctx context.Context, w io.Writer, t *store.Test, id string, raw []byte) error {
-	files, err := g.cfg.Control.Artefacts(t.ID, id)
+func (g *Gateway) archive(ctx context.Context, w io.Writer, run *store.Run, id string, raw []byte) error {
+	files, err := g.cfg.Control.Artefacts(run.TestID, id)
 	if err != nil {
 		return err
 	}
 	files = g.complete(ctx, files, id, raw)
 	archive := zip.NewWriter(w)
 	for _, f := range files {
-		if err := addFile(archive, f); err != nil {
+		if err := addFile(archive, f, run.EndTime); err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 	}
@@ -155,13 +156,13 @@ func (g *Gateway) complete(ctx context.Context, files []Artefact, id string, raw
 	return files
 }
 
-func addFile(archive *zip.Writer, f Artefact) error {
+func addFile(archive *zip.Writer, f Artefact, modified time.Time) error {
 	in, err := f.Open()
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := archive.Create(f.Name)
+	out, err := archive.CreateHeader(&zip.FileHeader{Name: f.Name, Method: zip.Deflate, Modified: modified})
 	if err != nil {
 		return err
 	}

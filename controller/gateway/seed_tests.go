@@ -62,15 +62,15 @@ func (g *Gateway) register(w http.ResponseWriter, r *seedRequest) *store.Test {
 }
 
 func (g *Gateway) seedStart(w http.ResponseWriter, r *seedRequest) {
-	err := error(nil)
-	if t, _ := g.find(r.id); t == nil {
+	t, _ := g.find(r.id)
+	if t == nil {
 		writeJSON(w, http.StatusNotFound, cannotFind(r.id))
 		return
-	} else if err = g.cfg.Control.Start(t.ID); err == nil {
-		writeJSON(w, http.StatusOK, "OK")
-		return
 	}
+	err := g.cfg.Control.Start(t.ID)
 	switch {
+	case err == nil:
+		writeJSON(w, http.StatusOK, "OK")
 	case isNotFound(err):
 		writeJSON(w, http.StatusNotFound, cannotFind(r.id))
 	case isRunning(err):

@@ -34,6 +34,10 @@ type Run struct {
 	// Report is the report's JSON, WorkloadHash its hash in hex; set at the end.
 	Report       []byte
 	WorkloadHash string
+	// Trial is which of Trials whole repeats this is, from 0; Trials is at least 1.
+	Trial, Trials int
+	// Combined is the JSON of the report of all trials; set with the last one's end.
+	Combined []byte
 	// LateSamples came after the report was written.
 	LateSamples int64
 	// Revision of the test when the run changed last.
@@ -85,7 +89,7 @@ func (s *Store) BeginRun(testID, requestID string, now time.Time, admit func(*Ru
 		next.StartRequests = withStart(t.StartRequests, requestID, next.LatestRun)
 		run, begun = &Run{
 			ID: next.LatestRun, TestID: testID, State: stampedev1.State_STATE_PENDING,
-			CreateTime: now, Revision: next.Revision,
+			CreateTime: now, Revision: next.Revision, Trials: t.trials(),
 		}, true
 		if err := errors.Join(s.keepRun(run), s.keepTest(&next)); err != nil {
 			return err
@@ -147,7 +151,7 @@ func (r *Run) sameButProgress(next *Run) bool {
 	return r.State == next.State && r.Reason == next.Reason && r.Hint == next.Hint && r.StartTime.Equal(next.StartTime) &&
 		r.EndTime.Equal(next.EndTime) && len(r.Agents) == len(next.Agents) && r.FirstStagePhase == next.FirstStagePhase &&
 		r.WorkloadHash == next.WorkloadHash && len(r.Report) == len(next.Report) && len(r.Notices) == len(next.Notices) &&
-		r.LateSamples == next.LateSamples
+		r.LateSamples == next.LateSamples && len(r.Combined) == len(next.Combined)
 }
 
 // Run returns a run, or nil.

@@ -33,7 +33,7 @@ func Main(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "stampede")
 	build := exec.Command("go", "build", "-o", binary, module+"/cmd/stampede")
 	build.Stderr = os.Stderr

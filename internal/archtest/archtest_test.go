@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"ledger":             {"measure"},
 	"target":             {"measure", "workload", "workload/dataset"},
 	"agent":              {"measure", "proto/stampede/v1", "schedule", "target", "workload", "workload/dataset", "internal/wire"},
-	"report":             {"ledger", "measure", "workload"},
+	"report":             {"ledger", "measure", "measure/interval", "workload"},
 	"report/export":      {"report", "workload"},
 	"report/plot":        {"report"},
 	"controller":         {"controller/...", "ledger", "measure", "proto/stampede/v1", "report", "schedule", "workload", "workload/dataset", "internal/wire"},

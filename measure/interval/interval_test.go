@@ -103,3 +103,16 @@ func TestNothing(t *testing.T) {
 		t.Error("there are intervals of too few requests")
 	}
 }
+
+func TestBetween(t *testing.T) {
+	mean, low, high, ok := Between([]float64{10, 12, 14})
+	if half := 4.3027 * 2 / math.Sqrt(3); !ok || mean != 12 || math.Abs(low-12+half) > 1e-3 || math.Abs(high-12-half) > 1e-3 {
+		t.Errorf("%g in [%g, %g], %v", mean, low, high, ok)
+	}
+	if mean, _, _, ok := Between([]float64{7}); ok || mean != 7 {
+		t.Errorf("one value: %g, %v", mean, ok)
+	}
+	if _, _, _, ok := Between(nil); ok {
+		t.Error("no value has an interval")
+	}
+}

@@ -6,7 +6,7 @@ import (
 )
 
 // guidellmFiles write GuideLLM's benchmarks.json, best effort: its schema moves
-// between releases, this is that of 0.6. Its request_latency is seconds, what ends
+// between releases, and no release is claimed. Its request_latency is seconds, what ends
 // in _ms milliseconds. Its time_per_output_token holds the time to the first token
 // and is weighted by output tokens; its inter_token_latency is (last - first) /
 // (output tokens - 1), weighted by those. Percentiles are of the weighted

@@ -102,14 +102,6 @@ func inferencePerfSuccesses(d *data) object {
 		{"output_len", inferencePerfStats(d.values(outputTokens))},
 		{"output_tokens", inferencePerfStats(d.values(outputTokens))},
 	}
-	if d.hasObjectives() {
-		good := float64(d.goodCount())
-		percentage := 0.0
-		if succeeded > 0 { // of successes, as the tool has it
-			percentage = 100 * good / float64(succeeded)
-		}
-		o.add("goodput_metrics", object{{"request_goodput", per(good)}, {"goodput_percentage", percentage}})
-	}
 	return o
 }
 

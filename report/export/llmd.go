@@ -67,7 +67,7 @@ func llmdScenario(d *data) object {
 	addKnown(&standardized, "concurrency", l.concurrency)
 	native := object{{"workload_hash", string(d.r.WorkloadHash)}, {"model", d.r.Model}, {"verdict", string(d.r.Verdict.State)}}
 	return object{{"load", object{
-		{"metadata", object{{"schema_version", "0.0.1"}, {"label", d.r.Name}}},
+		{"metadata", object{{"label", d.r.Name}}},
 		{"standardized", standardized},
 		{"native", object{{"config", native}}},
 	}}}
@@ -85,7 +85,7 @@ func llmdLength(s *sample) object {
 	if s.min() == s.max() {
 		return object{{"distribution", "fixed"}, {"value", s.mean}}
 	}
-	return object{{"distribution", "other"}, {"value", s.mean}, {"std_dev", s.std}, {"min", s.min()}, {"max", s.max()}}
+	return object{{"distribution", "other"}, {"value", s.mean}, {"std_dev", s.std}}
 }
 
 func llmdResults(d *data) object {

@@ -16,10 +16,14 @@ import (
 	"github.com/stampede-bench/stampede/report"
 )
 
-// Size of an image in pixels. A point of the canvas is a pixel.
+// Width and Height of an image in pixels. A point of the canvas is a pixel.
 const (
-	Width, Height = 1600, 900
+	Width  = 1600
+	Height = 900
+)
 
+// Where things are on it.
+const (
 	marginLeft, marginRight = 120, 60
 	plotBottom, plotTop     = 96, Height - 196
 	plotLeft, plotRight     = marginLeft, Width - marginRight
@@ -35,7 +39,6 @@ var (
 	legendType = type_{size: 19, color: ink}
 	tickType   = type_{size: 18, color: muted}
 	axisType   = type_{size: 18, color: muted}
-	markType   = type_{size: 17, bold: true, color: ink}
 	stageType  = type_{size: 16, color: muted}
 	emptyType  = type_{size: 26, color: faint}
 )
@@ -84,7 +87,7 @@ func (f *frame) head(title string) {
 
 // badge shows the verdict and returns where it ends.
 func (f *frame) badge(x, y vg.Length) vg.Length {
-	fill, kind := color.NRGBA(muted), badgeType
+	fill, kind := muted, badgeType
 	switch f.r.Verdict.State {
 	case report.Valid:
 		fill = rgb(0x00795A) // dark enough for white text
