@@ -1,3 +1,5 @@
+//go:build unix
+
 package fault
 
 import (
@@ -13,6 +15,7 @@ import (
 // trials; the test ends with all three, and the report of all outlives another
 // restart.
 func TestTrialsGoOnAfterARestart(t *testing.T) {
+	t.Parallel()
 	sim := harness.StartSimulator(t, "--ttft", "10ms", "--itl", "1ms")
 	c := harness.StartCluster(t, 2)
 	id := strings.TrimSpace(harness.Stampede(t, "register", "--controller", c.GRPC, "--url", sim.URL(), "--rate", "20",
