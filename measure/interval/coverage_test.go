@@ -192,7 +192,7 @@ func TestCoverage(t *testing.T) {
 		{p: iid("exponential", exponential, 1), n: 50, runs: 200, givesNone: true},
 		{p: iid("exponential", exponential, 1), n: 200, runs: 2000},
 		{p: iid("exponential", exponential, 1), n: 2000, runs: 1500},
-		{p: iid("exponential", exponential, 1), n: 12_000, runs: 1200},
+		{p: iid("exponential", exponential, 1), n: 10_500, runs: 1000},
 		{p: iid("lognormal", normal, m), n: 3000, runs: 1000},
 		{p: correlated(0.3, lognormal, m), n: 3000, runs: 1000},
 		{p: correlated(0.6, lognormal, m), n: 3000, runs: 1000},

@@ -29,9 +29,11 @@ func enclosing(q, worth, n float64) (low, high int64, ok bool) {
 	if worth < 1 || 1-below(1) > tail || below(worth) > tail {
 		return 0, 0, false
 	}
-	// below falls as the rank grows.
-	l := bisect(1, worth, func(r float64) bool { return 1-below(r) <= tail })
-	h := bisect(worth, 1, func(r float64) bool { return below(r) <= tail })
+	// below falls as the rank grows; nine standard deviations away it has.
+	at := q * (worth + 1)
+	far := 9*math.Sqrt(worth*q*(1-q)) + 9
+	l := bisect(max(at-far, 1), at, func(r float64) bool { return 1-below(r) <= tail })
+	h := bisect(min(at+far, worth), at, func(r float64) bool { return below(r) <= tail })
 	scale := (n + 1) / (worth + 1)
 	low = int64(math.Floor(l*scale + 1e-9))
 	high = int64(math.Ceil(h*scale - 1e-9))
@@ -44,7 +46,7 @@ func bisect(a, b float64, holds func(float64) bool) float64 {
 	if holds(b) {
 		return b
 	}
-	for range 60 {
+	for range 32 {
 		if m := (a + b) / 2; holds(m) {
 			a = m
 		} else {
