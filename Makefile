@@ -46,8 +46,9 @@ race: ## Run all tests under the race detector
 	$(GO) test -race $(TEST_FLAGS) -timeout 20m ./...
 
 .PHONY: bench
-bench: ## Run the Go micro-benchmarks with allocations
+bench: ## Run the micro-benchmarks, then real processes against the simulator's account
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) run ./bench $(BENCH_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME (default 30s) each

@@ -14,6 +14,10 @@ import (
 const (
 	stampTries = 20
 	stampWait  = 2 * time.Second
+	// The kernel turns stamping on by a worker of its own, some time after it was
+	// asked to.
+	stampWarmup = 200 * time.Millisecond
+	stampPause  = 2 * time.Millisecond
 )
 
 // probeStamps sends bytes over a loopback connection and reads the kernel's
@@ -55,8 +59,7 @@ func stampDelays() ([]time.Duration, error) {
 		return nil, err
 	}
 	var delays []time.Duration
-	// The kernel turns stamping on lazily: the first few may come without.
-	for range stampTries {
+	for asked := time.Now(); len(delays) < stampTries && time.Since(asked) < stampWarmup; {
 		written := time.Now()
 		if _, err := sender.Write([]byte{1}); err != nil {
 			return nil, err
@@ -67,7 +70,9 @@ func stampDelays() ([]time.Duration, error) {
 		}
 		if delay := time.Duration(stamp - written.UnixNano()); stamp > 0 && delay.Abs() < stampWait {
 			delays = append(delays, delay)
+			continue
 		}
+		time.Sleep(stampPause)
 	}
 	return delays, nil
 }
