@@ -128,7 +128,12 @@ func (l *Local) Run(ctx context.Context) error {
 
 	var control, load errgroup.Group
 	control.Go(func() error { return l.controller.Run(serving) })
-	control.Go(func() error { return server.Serve(l.listener) })
+	control.Go(func() error {
+		if err := server.Serve(l.listener); !errors.Is(err, grpc.ErrServerStopped) {
+			return err
+		}
+		return nil // ctx ended before it began
+	})
 	for i := range l.cfg.Agents {
 		load.Go(func() error { return l.runAgent(ctx, i) })
 	}

@@ -134,7 +134,12 @@ func serve(ctx context.Context, c *controller.Controller, grpcListener net.Liste
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.Run(ctx) })
-	g.Go(func() error { return grpcServer.Serve(grpcListener) })
+	g.Go(func() error {
+		if err := grpcServer.Serve(grpcListener); !errors.Is(err, grpc.ErrServerStopped) {
+			return err
+		}
+		return nil
+	})
 	g.Go(func() error {
 		if err := serveHTTP(httpServer, httpListener); !errors.Is(err, http.ErrServerClosed) {
 			return err

@@ -72,12 +72,20 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return errors.Join(err, conn.Close())
 	}
 	served := make(chan error, 1)
-	go func() { served <- inside.Serve(pipe) }()
+	go func() { served <- unlessStopped(inside.Serve(pipe)) }()
 	g.rest.Store(rest)
 	<-ctx.Done()
 	g.rest.Store(nil)
 	stopGracefully(inside)
 	return errors.Join(conn.Close(), <-served)
+}
+
+// unlessStopped forgives a server that was stopped before it began to serve.
+func unlessStopped(err error) error {
+	if errors.Is(err, grpc.ErrServerStopped) {
+		return nil
+	}
+	return err
 }
 
 // stopPatience is how long calls may take to end by themselves.
