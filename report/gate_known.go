@@ -151,7 +151,7 @@ func (s *sampleReport) unknown(path string, keys []key, head int) *unknownFigure
 	e := &unknownFigure{fmt.Sprintf("there is no figure %q in a report", path), "for example ttft.p99, slo.attainment, fail_rate, throughput.output_throughput"}
 	best, least := "", 1<<30
 	for _, k := range known {
-		d := distance(strings.ToLower(asked), strings.ToLower(k))
+		d := workload.EditDistance(strings.ToLower(asked), strings.ToLower(k))
 		if d < least || d == least && strings.HasSuffix(k, ".p99") && !strings.HasSuffix(best, ".p99") {
 			best, least = k, d
 		}
@@ -232,27 +232,6 @@ func join(prefix, name string) string {
 		return name
 	}
 	return prefix + "." + name
-}
-
-// distance is Levenshtein's, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // streamFigures exist only where replies are streamed.

@@ -35,7 +35,7 @@ func keyHint(path, key string, here []field) string {
 func nearest(key string, candidates []string) (string, int) {
 	best, least := "", 1<<30
 	for _, c := range candidates {
-		d := editDistance(key, c)
+		d := EditDistance(key, c)
 		// A key that contains the other is near, whatever its length.
 		if len(key) >= 3 && len(c) >= 3 && (strings.Contains(c, key) || strings.Contains(key, c)) {
 			d = min(d, 2)
@@ -47,8 +47,9 @@ func nearest(key string, candidates []string) (string, int) {
 	return best, least
 }
 
-// editDistance is Levenshtein's, in bytes: keys are ASCII.
-func editDistance(a, b string) int {
+// EditDistance is Levenshtein's, in bytes: keys are ASCII. Beyond 100 bytes a is
+// taken to differ everywhere.
+func EditDistance(a, b string) int {
 	if len(a) > 100 {
 		return len(a)
 	}
