@@ -3,7 +3,6 @@ package dataset
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/stampede-bench/stampede/internal/draw"
 	"github.com/stampede-bench/stampede/workload"
@@ -21,9 +20,9 @@ type synthetic struct {
 	lengths  draw.Stream
 	text     draw.Stream
 	nonce    draw.Stream
-	nonces   int  // words of the nonce
+	nonces   int  // tokens of the nonce
 	volatile bool // the nonce is the run's and stays out of the hash
-	perWord  float64
+	smith    wordsmith
 	output   output
 }
 
@@ -46,12 +45,16 @@ func newSynthetic(spec *workload.Spec, out output, o Options) (*synthetic, error
 			out.dist = workload.Dist{Kind: workload.DistFixed, A: float64(n)}
 		}
 	}
+	smith, err := newWordsmith(spec)
+	if err != nil {
+		return nil, err
+	}
 	s := &synthetic{
 		input:   input,
 		lengths: draw.NewStream(spec.Seed, "input tokens", 0),
 		text:    draw.NewStream(spec.Seed, "words", 0),
-		nonces:  nonceWords,
-		perWord: perWord(spec),
+		nonces:  int(math.Ceil(nonceWords * perWord(spec))),
+		smith:   smith,
 		output:  out,
 	}
 	switch spec.Dataset.Nonce {
@@ -75,7 +78,8 @@ func (s *synthetic) Offset(int64) int64          { return -1 }
 
 func (s *synthetic) Session(i int64) Session {
 	tokens := lengthAt(s.input, s.lengths, i, 0)
-	prompt, nonce := s.prompt(i, max(1, int(math.Round(float64(tokens)/s.perWord))))
+	nonce := min(tokens, s.nonces)
+	prompt, first := s.smith.text(piece{s.nonce.Sequence(i), nonce}, piece{s.text.Sequence(i), tokens - nonce})
 	session := Session{Index: i, OffsetNanos: -1, Turns: []Turn{{
 		Messages:     []Message{{Role: "user", Content: prompt}},
 		InputTokens:  tokens,
@@ -83,24 +87,7 @@ func (s *synthetic) Session(i int64) Session {
 		OffsetNanos:  -1,
 	}}}
 	if s.volatile {
-		session.volatile = nonce
+		session.volatile = first
 	}
 	return session
-}
-
-// prompt is n words with the nonce first, and the length of the nonce in bytes.
-func (s *synthetic) prompt(i int64, n int) (string, int) {
-	var b strings.Builder
-	b.Grow(n * meanWord)
-	nonces := min(n, s.nonces)
-	sequence := s.nonce.Sequence(i)
-	for range nonces {
-		b.WriteString(word(sequence.Next()))
-	}
-	end := b.Len()
-	sequence = s.text.Sequence(i)
-	for range n - nonces {
-		b.WriteString(word(sequence.Next()))
-	}
-	return b.String()[:b.Len()-1], min(end, b.Len()-1)
 }
