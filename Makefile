@@ -5,6 +5,7 @@ SHELL := bash
 BIN := .tmp/bin
 GO ?= go
 TEST_FLAGS ?=
+BASELINE := proto/baseline.binpb
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -67,9 +68,21 @@ lint: $(BIN)/buf $(BIN)/golangci-lint ## Lint Go and proto files
 	GOOS=darwin $(GO) vet ./...
 	GOOS=windows $(GO) vet ./...
 
+# Two comparisons: with the baseline, what was promised last, and with what this
+# branch left main at, or on main with the commit before. A clone without history
+# has the first alone.
 .PHONY: breaking
-breaking: $(BIN)/buf ## Fail when the proto files break callers of those on main
-	buf breaking --against '.git#branch=main'
+breaking: $(BIN)/buf ## Fail when the proto files break callers of the baseline or of main
+	buf breaking --against $(BASELINE)
+	@base=$$(git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main 2>/dev/null || git rev-parse HEAD); \
+	test "$$base" != "$$(git rev-parse HEAD)" || base=$$(git rev-parse -q --verify HEAD~1 || true); \
+	test -n "$$base" || { echo "no earlier commit here: compared with $(BASELINE) alone"; exit 0; }; \
+	rm -rf .tmp/base && mkdir -p .tmp/base && git archive "$$base" buf.yaml proto | tar -x -C .tmp/base && \
+	buf breaking --against .tmp/base
+
+.PHONY: baseline
+baseline: breaking ## Promise the proto files as they are: breaking compares with them from now on
+	buf build --exclude-source-info -o $(BASELINE)
 
 .PHONY: generate
 generate: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc $(BIN)/protoc-gen-grpc-gateway $(BIN)/protoc-gen-openapiv3 ## Generate Go and the HTTP API from the proto files

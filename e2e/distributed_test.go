@@ -16,7 +16,7 @@ import (
 
 func grpcurl(t *testing.T, c *harness.Cluster, method, body string) string {
 	t.Helper()
-	r := harness.Command(t, body, grpcurlBinary, "-plaintext", "-d", "@", c.GRPC, "stampede.v1.TestService/"+method)
+	r := harness.Command(t, body, harness.Grpcurl(), "-plaintext", "-d", "@", c.GRPC, "stampede.v1.TestService/"+method)
 	return r.Must(t, 0).Out
 }
 

@@ -141,7 +141,7 @@ preflight: false
 		if strings.HasPrefix(method, "List") {
 			body = "{}"
 		}
-		r := harness.Command(t, body, grpcurlBinary, "-plaintext", "-H", "authorization: Bearer "+marks["client token"], "-d", "@", c.GRPC, "stampede.v1.TestService/"+method)
+		r := harness.Command(t, body, harness.Grpcurl(), "-plaintext", "-H", "authorization: Bearer "+marks["client token"], "-d", "@", c.GRPC, "stampede.v1.TestService/"+method)
 		l.check("grpcurl "+method, r.Out+r.Err)
 	}
 	for _, path := range []string{"/config/", "/error_info/", "/report/json/", "/v1/tests/"} {

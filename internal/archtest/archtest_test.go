@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"bench":              {"report", "simulate"},
 	"e2e":                {},
 	"e2e/harness":        {"report", "simulate"},
+	"e2e/docs":           {},
 	"e2e/fault":          {},
 	"e2e/fleet":          {},
 	"internal/wire":      {"measure", "proto/stampede/v1", "schedule", "workload"},

@@ -1,0 +1,252 @@
+package docs
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stampede-bench/stampede/e2e/harness"
+)
+
+// pages are those whose commands are run. A page is added by a line here.
+var pages = []page{
+	{path: "README.md", section: "### Many hosts"},
+	{path: "docs/http.md"},
+	{path: "docs/security.md", hosts: []string{"bench-0.internal"}},
+}
+
+// page is a page whose commands are run.
+type page struct {
+	path    string   // from the module's folder
+	section string   // its heading, when the commands of that section alone are run
+	hosts   []string // names that are this machine in the page's session
+}
+
+// patience bounds one page.
+const patience = 3 * time.Minute
+
+func TestPages(t *testing.T) {
+	for _, p := range pages {
+		t.Run(p.path, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join(harness.Root(), p.path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			part, err := section(string(text), p.section)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := blocks(part)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runPage(t, found, p.hosts)
+		})
+	}
+}
+
+//go:embed session.sh
+var sessionScript string
+
+//go:embed stampede.sh
+var stampedeScript string
+
+//go:embed make.sh
+var makeScript string
+
+// session is a page's folders.
+type session struct {
+	t             *testing.T
+	home, helpers string
+	script        bytes.Buffer
+}
+
+func runPage(t *testing.T, found []block, hosts []string) {
+	t.Helper()
+	s := &session{t: t, home: t.TempDir(), helpers: t.TempDir()}
+	s.prepare(hosts)
+	wanted := 0
+	for i, b := range found {
+		if !b.notRun {
+			s.add(i, b)
+			wanted++
+		}
+	}
+	s.script.WriteString("fresh\n")
+	printed, logged, err := s.run()
+	if errors.Is(err, errNoSession) {
+		t.Skipf("the page's %d blocks were not run: %v", wanted, err)
+	}
+	last := -1
+	for i, b := range found {
+		if out, ran := between(printed, i); ran {
+			last = i
+			if want := missing(b.output, out); want != "" {
+				t.Errorf("line %d: it printed\n%s\nand not, in that order, %q", b.line, out, want)
+			}
+		}
+	}
+	if err != nil && last >= 0 {
+		out, _ := between(printed, last)
+		t.Errorf("line %d: %v\n%s\nit printed\n%s\n%s", found[last].line, err, found[last].text, out, tail(logged))
+	} else if err != nil {
+		t.Errorf("%v\n%s", err, logged)
+	}
+	t.Logf("%d of %d blocks were run", wanted, len(found))
+	if testing.Verbose() {
+		t.Logf("%s%s", printed, logged)
+	}
+}
+
+func tail(text string) string { return text[max(0, len(text)-4000):] }
+
+// shorten makes the loads of examples last two seconds.
+var shorten = []struct {
+	from *regexp.Regexp
+	to   string
+}{
+	{regexp.MustCompile(`t < \d+`), "t < 2"},
+	{regexp.MustCompile(`duration: \d+s`), "duration: 2s"},
+}
+
+// prepare fills the folders with what a session needs.
+func (s *session) prepare(hosts []string) {
+	s.t.Helper()
+	root := harness.Root()
+	for name, text := range map[string]string{"bin/stampede": stampedeScript, "bin/make": makeScript, "hosts": "127.0.0.1 localhost " + strings.Join(hosts, " ") + "\n::1 localhost\n"} {
+		s.write(filepath.Join(s.helpers, name), text, 0o755)
+	}
+	for name, to := range map[string]string{filepath.Join(s.helpers, "bin", "grpcurl"): harness.Grpcurl(), filepath.Join(s.home, "stampede"): filepath.Join(s.helpers, "bin", "stampede")} {
+		if err := os.Symlink(to, name); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	examples, err := filepath.Glob(filepath.Join(root, "examples", "*"))
+	if err != nil || len(examples) == 0 {
+		s.t.Fatalf("examples: %v, %v", examples, err)
+	}
+	for _, name := range examples {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // a folder
+		}
+		for _, sh := range shorten {
+			text = sh.from.ReplaceAll(text, []byte(sh.to))
+		}
+		s.write(filepath.Join(s.home, "examples", filepath.Base(name)), string(text), 0o644)
+	}
+	s.script.WriteString(sessionScript)
+}
+
+func (s *session) write(name, text string, mode os.FileMode) {
+	s.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), mode); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// add appends a block to the script. A block is a file that is sourced, so that
+// bash names its lines.
+func (s *session) add(i int, b block) {
+	if b.fresh {
+		s.script.WriteString("fresh\n")
+	}
+	if b.model != "" {
+		fmt.Fprintf(&s.script, "model %s\n", b.model)
+	}
+	file := filepath.Join(s.helpers, fmt.Sprintf("line-%d.sh", b.line))
+	command := "source " + file
+	if b.language == "go" {
+		file = strings.TrimSuffix(file, ".sh") + ".go"
+		command = fmt.Sprintf("(cd %q && go run %q)", harness.Root(), file)
+	}
+	s.write(file, b.text, 0o644)
+	fmt.Fprintf(&s.script, "echo %q\n", marker(i))
+	if b.exit == 0 {
+		s.script.WriteString(command + "\n")
+	} else {
+		fmt.Fprintf(&s.script, "set +e\n%s\ncode=$?\nset -e\n[ $code = %d ] || { echo \"exit status $code, want %d\" >&2; exit 1; }\n", command, b.exit, b.exit)
+	}
+	fmt.Fprintf(&s.script, "echo; echo %q\n", marker(i)+"end")
+}
+
+func marker(i int) string { return fmt.Sprintf("@@block-%d@@", i) }
+
+// between is what a block has printed, and whether it was begun.
+func between(printed string, i int) (string, bool) {
+	_, rest, ran := strings.Cut(printed, marker(i)+"\n")
+	out, _, _ := strings.Cut(rest, marker(i)+"end\n")
+	return out, ran
+}
+
+var errNoSession = errors.New("a network of its own can't be had here")
+
+// run runs the script and returns what it printed and logged.
+func (s *session) run() (printed, logged string, err error) {
+	script := filepath.Join(s.helpers, "session.sh")
+	s.write(script, s.script.String(), 0o644)
+	maker, err := exec.LookPath("make")
+	if err != nil {
+		maker = "false"
+	}
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Dir = s.home
+	cmd.Env = append(os.Environ(), sessionVariable+"="+script, hostsVariable+"="+filepath.Join(s.helpers, "hosts"), "HELPERS="+s.helpers,
+		"STAMPEDE_REAL="+harness.Binary(), "STAMPEDE_ROOT="+harness.Root(), "MAKE_REAL="+maker)
+	var out, errb bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &errb, 5*time.Second
+	alone(cmd)
+	if err := cmd.Start(); err != nil {
+		return "", "", fmt.Errorf("%w: %w", errNoSession, err)
+	}
+	defer func() { _ = killAll(cmd) }()
+	err = cmd.Wait()
+	if err != nil && out.Len() == 0 {
+		err = fmt.Errorf("%w (%s)", err, strings.TrimSpace(errb.String()))
+	}
+	if ctx.Err() != nil {
+		err = fmt.Errorf("not done within %v", patience)
+	}
+	return out.String(), errb.String(), err
+}
+
+// A command that fails, or prints something else, is found.
+func TestSession(t *testing.T) {
+	for text, want := range map[string]string{
+		"echo one\nstampede nonsense\necho two\n": "exit status",
+		"X=1\n(exit 4)\n":                         "exit status 4",
+		"stampede version && make help\n":         "",
+		"make no-such-target\n":                   "exit status 2",
+		"curl localhost:1\n":                      "exit status 7",
+		"! curl http://bench-9/\n":                "", // a network of its own, with names of its own
+	} {
+		s := &session{t: t, home: t.TempDir(), helpers: t.TempDir()}
+		s.prepare([]string{"bench-9"})
+		s.add(0, block{line: 1, language: "sh", text: text})
+		printed, logged, err := s.run()
+		if errors.Is(err, errNoSession) {
+			t.Skip(err)
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q\n%s%s", text, err, want, printed, logged)
+		}
+		if out, ran := between(printed, 0); !ran || strings.Contains(out, "two") {
+			t.Errorf("%q: printed %q", text, out)
+		}
+	}
+}
