@@ -17,11 +17,15 @@ func (v *visit) answered(x *measure.Exchange) {
 	v.history = append(history, dataset.Message{Role: "assistant", Content: string(x.Answer)})
 }
 
-// followDue is when a later turn is due: at its recorded moment, or after the
-// time it takes to type it, but never before the turn before it ended.
+// followDue is when a later turn is due: at its recorded moment, after its own
+// pause, or after the time it takes to type it, but never before the turn before
+// it ended.
 func followDue(t *dataset.Turn, began, ended int64, wordsPerSecond float64) int64 {
 	if t.OffsetNanos >= 0 {
 		return max(ended, began+t.OffsetNanos)
+	}
+	if t.ThinkNanos != 0 {
+		return ended + max(t.ThinkNanos, 0)
 	}
 	return ended + int64(typingTime(t, wordsPerSecond))
 }

@@ -135,6 +135,8 @@ func TestFollowDue(t *testing.T) {
 		{"typed", dataset.Turn{OffsetNanos: -1, Messages: message}, 0, second, 2, 3 * second},
 		{"no time to type", dataset.Turn{OffsetNanos: -1, Messages: message}, 0, second, 0, second},
 		{"recorded", dataset.Turn{OffsetNanos: 5 * second, Messages: message}, 10 * second, 11 * second, 1, 15 * second},
+		{"a pause of its own", dataset.Turn{OffsetNanos: -1, ThinkNanos: 4 * second, Messages: message}, 0, second, 1, 5 * second},
+		{"no pause", dataset.Turn{OffsetNanos: -1, ThinkNanos: -1, Messages: message}, 0, second, 1, second},
 		{"recorded, but the turn before took longer", dataset.Turn{OffsetNanos: 5 * second}, 10 * second, 20 * second, 1, 20 * second},
 	}
 	for _, test := range tests {

@@ -14,6 +14,10 @@ func (s *Spec) Clone() *Spec {
 	c.Endpoint.Stream = copyOf(s.Endpoint.Stream)
 	c.Endpoint.Headers = maps.Clone(s.Endpoint.Headers)
 	c.Dataset.TokensPerWord = copyOf(s.Dataset.TokensPerWord)
+	if c.Dataset.Prefix = copyOf(s.Dataset.Prefix); c.Dataset.Prefix != nil {
+		c.Dataset.Prefix.Share, c.Dataset.Prefix.HitRate = copyOf(s.Dataset.Prefix.Share), copyOf(s.Dataset.Prefix.HitRate)
+	}
+	c.Dataset.Chat = copyOf(s.Dataset.Chat)
 	c.Sampling = s.Sampling.clone()
 	c.Load.Stages = slices.Clone(s.Load.Stages)
 	for i := range c.Load.Stages {
@@ -21,6 +25,7 @@ func (s *Spec) Clone() *Spec {
 	}
 	c.Sessions.HumanInputWPS = copyOf(s.Sessions.HumanInputWPS)
 	c.Sessions.CompressionRatio = copyOf(s.Sessions.CompressionRatio)
+	c.Sessions.MultiTurn = copyOf(s.Sessions.MultiTurn)
 	c.Limits.DrainTimeout = copyOf(s.Limits.DrainTimeout)
 	c.Limits.TimeTolerance = copyOf(s.Limits.TimeTolerance)
 	c.Limits.LatenessP99 = copyOf(s.Limits.LatenessP99)

@@ -39,6 +39,7 @@ func (s *Spec) WithDefaults() (*Spec, []string) {
 	c := &completer{}
 	c.endpoint(&out.Endpoint)
 	c.dataset(out)
+	sessionDefaults(out)
 	c.load(&out.Load)
 	limitDefaults(&out.Limits)
 	fill(&out.Preflight, true)
@@ -92,6 +93,7 @@ func (c *completer) dataset(s *Spec) {
 	if d.Nonce == "" {
 		d.Nonce = "seed"
 	}
+	syntheticDefaults(s)
 	switch {
 	case unsaid && len(assumed) > 0:
 		c.say("no dataset given: synthetic prompts, %s", strings.Join(assumed, ", "))
@@ -100,6 +102,45 @@ func (c *completer) dataset(s *Spec) {
 	case len(assumed) > 0:
 		c.say("lengths not given: %s", strings.Join(assumed, ", "))
 	}
+}
+
+// Defaults of prefixes that prompts share.
+const (
+	defaultGroups      = 1
+	defaultBlockTokens = 16
+)
+
+func syntheticDefaults(s *Spec) {
+	if p := s.Dataset.Prefix; p != nil {
+		p.Groups = max(p.Groups, defaultGroups)
+		if p.HitRate != nil && p.BlockTokens == 0 {
+			p.BlockTokens = defaultBlockTokens
+		}
+		if p.HitRate == nil {
+			fill(&p.Share, 1)
+		}
+	}
+	if c := s.Dataset.Chat; c != nil {
+		if c.InputTokens == "" {
+			c.InputTokens = s.Dataset.InputTokens
+		}
+		if c.ThinkTime == "" && s.Sessions.HumanInputWPS == nil {
+			c.ThinkTime = "0s"
+		}
+	}
+}
+
+// sessionDefaults sends all turns of recorded conversations where the spec asks for
+// something that only turns have.
+func sessionDefaults(s *Spec) {
+	if s.Dataset.Synthetic() || s.Sessions.MultiTurn != nil {
+		return
+	}
+	turns := s.Sessions.HumanInputWPS != nil || s.Sessions.SeparateTurns || s.Sessions.SeparateInterval != 0
+	for i := range s.Load.Stages {
+		turns = turns || s.Load.Stages[i].Replay != nil || s.Load.Stages[i].ConcurrencyOf == OfSessions
+	}
+	s.Sessions.MultiTurn = &turns
 }
 
 func (c *completer) load(l *Load) {

@@ -15,6 +15,8 @@ const (
 	DistUniform   = "uniform"
 	DistNormal    = "normal"
 	DistLognormal = "lognormal"
+	// DistHistogram draws from what was counted somewhere.
+	DistHistogram = "histogram"
 	// DistNone asks for no length at all: the model stops when it will, or at
 	// sampling.max_tokens. It is meant for dataset.output_tokens.
 	DistNone = "none"
@@ -31,18 +33,26 @@ type Dist struct {
 	// lognormal); B is the greatest length or the standard deviation. For
 	// lognormal both are those of the lengths, not of their logarithms.
 	A, B float64
+	// bins of a histogram, not to be changed.
+	bins *histogram
 }
 
-const distForms = `a length such as 550, or uniform:100:200, normal:550:150, lognormal:550:150`
+const distForms = `a length such as 550, or uniform:100:200, normal:550:150, lognormal:550:150, histogram:50=3,100-200=1, file:PATH`
 
-// ParseDist reads "550", "uniform:MIN:MAX", "normal:MEAN:SD",
-// "lognormal:MEAN:SD" or "none".
+// ParseDist reads "550", "uniform:MIN:MAX", "normal:MEAN:SD", "lognormal:MEAN:SD",
+// "histogram:LENGTH=WEIGHT,FROM-TO=WEIGHT", "values:LENGTH,LENGTH" or "none".
 func ParseDist(text string) (Dist, error) {
 	parts := strings.Split(strings.TrimSpace(text), ":")
 	kind := parts[0]
 	switch {
 	case kind == DistNone && len(parts) == 1:
 		return Dist{Kind: DistNone}, nil
+	case kind == DistHistogram && len(parts) == 2:
+		return parseHistogram(parts[1])
+	case kind == distValues && len(parts) == 2:
+		return parseValues(parts[1])
+	case kind == distFile && len(parts) > 1:
+		return Dist{}, fmt.Errorf("names the file %s, which only the stampede command reads; give histogram: or values: here", quote(strings.Join(parts[1:], ":")))
 	case len(parts) == 1:
 		return parseFixed(kind, text)
 	case kind == DistFixed && len(parts) == 2:
@@ -102,18 +112,22 @@ func (d Dist) String() string {
 		return number(d.A)
 	case DistNone:
 		return DistNone
+	case DistHistogram:
+		return d.bins.String()
 	default:
 		return d.Kind + ":" + number(d.A) + ":" + number(d.B)
 	}
 }
 
 // At maps two uniform draws from [0,1) to a length of at least 1. It is a pure
-// function, the same on every CPU; only normal and lognormal use u2. A Dist that asks for no length
-// gives 0.
+// function, the same on every CPU; fixed and uniform don't use u2. A Dist that
+// asks for no length gives 0.
 func (d Dist) At(u1, u2 float64) int {
 	switch d.Kind {
 	case DistNone:
 		return 0
+	case DistHistogram:
+		return d.bins.at(u1, u2)
 	case DistUniform:
 		return clampLength(math.Floor(d.A + float64(u1*(d.B-d.A+1))))
 	case DistNormal:
@@ -125,6 +139,20 @@ func (d Dist) At(u1, u2 float64) int {
 		return clampLength(math.Round(exactmath.Exp(mean + float64(math.Sqrt(variance)*gaussian(u1, u2)))))
 	default:
 		return clampLength(d.A)
+	}
+}
+
+// Mean is the expected length, or near to it where draws are cut off at 1.
+func (d Dist) Mean() float64 {
+	switch d.Kind {
+	case DistNone:
+		return 0
+	case DistUniform:
+		return (d.A + d.B) / 2
+	case DistHistogram:
+		return d.bins.mean()
+	default:
+		return d.A
 	}
 }
 

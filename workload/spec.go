@@ -57,6 +57,27 @@ type Dataset struct {
 	TokensPerWord *float64      `json:"tokens_per_word,omitempty"`
 	Calibrate     bool          `json:"calibrate,omitempty"`
 	Tokenizer     string        `json:"tokenizer,omitempty"`
+	Prefix        *Prefix       `json:"prefix,omitempty"`
+	Chat          *Chat         `json:"chat,omitempty"`
+}
+
+// Prefix says what synthetic prompts begin with in common.
+type Prefix struct {
+	Tokens string `json:"tokens,omitempty"` // a distribution, drawn by each group
+	Groups int    `json:"groups,omitempty"` // default 1
+	// Share of sessions that have one. Default 1.
+	Share *float64 `json:"share,omitempty"`
+	// HitRate, instead of Tokens and Share, is the share of input tokens that the
+	// server's prefix cache should serve.
+	HitRate     *float64 `json:"hit_rate,omitempty"`
+	BlockTokens int      `json:"block_tokens,omitempty"` // default 16
+}
+
+// Chat makes synthetic conversations of several turns.
+type Chat struct {
+	Turns       string `json:"turns,omitempty"`        // a distribution
+	InputTokens string `json:"input_tokens,omitempty"` // of later turns
+	ThinkTime   string `json:"think_time,omitempty"`   // a distribution of durations
 }
 
 // Sampling holds the parameters of the request body; nil is not sent.
@@ -98,6 +119,7 @@ type Stage struct {
 	Func           *string  `json:"func,omitempty"`
 	Spread         bool     `json:"spread,omitempty"`
 	Replay         *Replay  `json:"replay,omitempty"`
+	ConcurrencyOf  string   `json:"concurrency_of,omitempty"` // requests (default) or sessions
 }
 
 // Replay sends entries at the dataset's own timestamps.
@@ -114,6 +136,7 @@ type Sessions struct {
 	SeparateInterval Duration `json:"separate_interval,omitempty"`
 	CompressionRatio *float64 `json:"compression_ratio,omitempty"` // default 1
 	Range            string   `json:"range,omitempty"`
+	MultiTurn        *bool    `json:"multi_turn,omitempty"`
 }
 
 // SLO holds the objectives of one request; 0 is not judged.

@@ -161,6 +161,7 @@ func (c *checker) dataset(d *Dataset) {
 		c.lengths("dataset.output_tokens", d.OutputTokens)
 	}
 	c.oneOf("dataset.nonce", d.Nonce, "seed", "run", "none")
+	c.synthetic(d)
 	c.between("dataset.sample_size", d.SampleSize, 0, math.MaxInt64)
 	c.positive("dataset.tokens_per_word", d.TokensPerWord, 100)
 	c.line("dataset.corpus_hash", d.CorpusHash, 128)
@@ -190,7 +191,7 @@ func (c *checker) datasetName(d *Dataset) {
 func (c *checker) lengths(path, text string) {
 	d, err := ParseDist(text)
 	c.fail(path, err)
-	if err == nil && d.Kind == DistNone && path == "dataset.input_tokens" {
+	if err == nil && d.Kind == DistNone && path != "dataset.output_tokens" {
 		c.bad(path, "must be %s, got %s", distForms, quote(text))
 	}
 }

@@ -14,6 +14,12 @@ const (
 	DrainFull       = "full"
 )
 
+// What concurrency counts.
+const (
+	OfRequests = "requests"
+	OfSessions = "sessions"
+)
+
 // Loads returns which of rate, concurrency, func and replay the stage has. A
 // valid stage has exactly one.
 func (s *Stage) Loads() []string {
@@ -98,7 +104,11 @@ func (c *checker) function(p, text string) {
 // closedKeys checks concurrency and what belongs to it.
 func (c *checker) closedKeys(p string, s *Stage) {
 	c.duration(p+".think_time", s.ThinkTime)
+	c.oneOf(p+".concurrency_of", s.ConcurrencyOf, OfRequests, OfSessions)
 	if s.Concurrency == nil {
+		if s.ConcurrencyOf != "" {
+			c.bad(p+".concurrency_of", "needs concurrency")
+		}
 		if s.ThinkTime > 0 {
 			c.bad(p+".think_time", "needs concurrency")
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // loadFlagNames are the flags any of which replaces all of the file's stages.
-var loadFlagNames = []string{"rate", "arrival", "burstiness", "max-concurrency", "concurrency", "func", "trace", "duration", "requests"}
+var loadFlagNames = []string{"rate", "arrival", "burstiness", "max-concurrency", "concurrency", "func", "trace", "duration", "requests", "concurrency-of", "time-scale", "trace-offset", "trace-loop"}
 
 // load replaces the file's stages when any load flag was given.
 func (s *specFlags) load(spec *workload.Spec) error {
@@ -41,6 +41,11 @@ func (s *specFlags) stages() ([]workload.Stage, error) {
 			kinds++
 		}
 	}
+	for _, name := range []string{"time-scale", "trace-offset", "trace-loop"} {
+		if s.given(name) && s.trace == "" {
+			return nil, usageError(errors.New("--"+name+" needs --trace"), "")
+		}
+	}
 	if kinds > 1 {
 		return nil, usageError(errors.New("--rate, --concurrency, --func and --trace each say what the load is; give one"), "to bound requests in flight under a rate, use --max-concurrency")
 	}
@@ -52,7 +57,7 @@ func (s *specFlags) stages() ([]workload.Stage, error) {
 	case s.function != "":
 		return []workload.Stage{s.bounded(workload.Stage{Func: &s.function})}, nil
 	case s.trace != "":
-		return []workload.Stage{s.bounded(workload.Stage{Replay: &workload.Replay{}})}, nil
+		return []workload.Stage{s.bounded(s.replay())}, nil
 	}
 	if s.maxConcurrency > 0 {
 		// vLLM's habit: its rate is inf unless given, so the cap alone is the load.
@@ -83,7 +88,7 @@ func (s *specFlags) concurrencyStages(list string) ([]workload.Stage, error) {
 	}
 	var stages []workload.Stage
 	for _, n := range counts {
-		stages = append(stages, s.bounded(workload.Stage{Concurrency: &n}))
+		stages = append(stages, s.bounded(workload.Stage{Concurrency: &n, ConcurrencyOf: s.concurrencyOf}))
 	}
 	return drained(stages), nil
 }

@@ -44,6 +44,7 @@ type specFlags struct {
 	waitReady                                time.Duration
 	noPreflight, calibrate, flushCache       bool
 	nonce                                    string
+	sessionFlags
 }
 
 // aliases are other tools' words for our flags: vLLM's, AIPerf's and GuideLLM's.
@@ -65,6 +66,10 @@ var aliases = map[string]string{
 
 	"max-seconds": "duration", "max-requests": "requests",
 	"prompt-tokens": "input-tokens", "output-dir": "out",
+
+	"random-prefix-len": "prefix-tokens", "prefix-repetition-prefix-len": "prefix-tokens", "prefix-repetition-num-prefixes": "prefix-groups",
+	"prefix-prompt-length": "prefix-tokens", "num-prefix-prompts": "prefix-groups",
+	"conversation-turn-mean": "turns", "session-turns-mean": "turns", "turn-delay": "think-time",
 }
 
 func addSpecFlags(f *pflag.FlagSet) *specFlags {
@@ -94,7 +99,7 @@ func addSpecFlags(f *pflag.FlagSet) *specFlags {
 	f.Int64Var(&s.requests, "requests", 0, "requests of each stage; the bound reached first counts (also --num-prompts)")
 	f.StringVar(&s.warmup, "warmup", "", "before the first stage, by time (10s) or count (100)")
 	f.StringVar(&s.dataset, "dataset", "", "`NAME` or FILE of what is sent (default synthetic)")
-	f.StringVar(&s.inputTokens, "input-tokens", "", "prompt lengths: 550, uniform:100:200, normal:550:150, lognormal:550:150 (default 256; also --isl)")
+	f.StringVar(&s.inputTokens, "input-tokens", "", "prompt lengths: 550, uniform:100:200, normal:550:150, lognormal:550:150, histogram:50=3,100-200=1, file:PATH (default 256; also --isl)")
 	f.StringVar(&s.outputTokens, "output-tokens", "", "reply lengths, same notation (default 128; also --osl)")
 	f.StringVar(&s.nonce, "nonce", "", "what makes synthetic prompts unique: seed, run or none (default seed)")
 	f.IntVar(&s.maxTokens, "max-tokens", 0, "cap on the output length")
@@ -116,6 +121,7 @@ func addSpecFlags(f *pflag.FlagSet) *specFlags {
 	f.BoolVar(&s.noPreflight, "no-preflight", false, "skip the one request that checks key, path and model before the load")
 	f.StringVar(&s.tokenizer, "tokenizer", "", "tokenizer `NAME` or FILE for exact lengths")
 	f.BoolVar(&s.flushCache, "flush-cache", false, "empty the server's prefix cache before the first stage and between drained stages, where it has a route for that")
+	s.add(f)
 	f.BoolVar(&s.calibrate, "calibrate", false, "measure tokens per word once from usage before the run")
 	return s
 }
@@ -130,7 +136,7 @@ func (s *specFlags) spec(in io.Reader, baseURL string) (*workload.Spec, []string
 		spec.Endpoint.URL = baseURL
 	}
 	var errs workload.Errors
-	for _, overlay := range []func(*workload.Spec) error{s.endpoint, s.prompts, s.load, s.judging, s.rest} {
+	for _, overlay := range []func(*workload.Spec) error{s.endpoint, s.prompts, s.sessions, s.load, s.judging, s.rest} {
 		if err := overlay(spec); err != nil {
 			var more workload.Errors
 			if !errors.As(err, &more) {
@@ -144,6 +150,9 @@ func (s *specFlags) spec(in io.Reader, baseURL string) (*workload.Spec, []string
 	}
 	if spec.Endpoint.URL == "" && s.file == "" {
 		return nil, nil, usageError(errors.New("--url is required"), "stampede run --url http://localhost:8000/v1, or try stampede run --simulate")
+	}
+	if err := spec.InlineLengths(readLengths); err != nil {
+		return nil, nil, s.inFile(err)
 	}
 	if err := spec.Validate(); err != nil {
 		return nil, nil, s.inFile(err)

@@ -20,6 +20,9 @@ type Turn struct {
 	InputTokens, OutputTokens int
 	// OffsetNanos is the recorded moment relative to the session's begin, or -1.
 	OffsetNanos int64
+	// ThinkNanos is the pause between the end of the turn before and this one, where
+	// OffsetNanos is -1. 0: as long as typing takes; negative: none.
+	ThinkNanos int64
 	// Answer is the recorded reply, if there is one.
 	Answer string
 }

@@ -8,86 +8,161 @@ import (
 	"github.com/stampede-bench/stampede/workload"
 )
 
-// nonceWords stand at the start of a synthetic prompt: enough that no two
-// prompts begin alike, few enough for the shortest block of a prefix cache.
+// nonceWords stand at the start of what is a synthetic prompt's own: enough that
+// no two begin alike, few enough for the shortest block of a prefix cache.
 const nonceWords = 5
 
 // synthetic makes prompts of random words, without end. Lengths and words are
 // drawn by (seed, i); the nonce also by the trial or by the run, so that a
 // prompt is the same length in each of them but never cached.
 type synthetic struct {
-	input    workload.Dist
-	lengths  draw.Stream
-	text     draw.Stream
-	nonce    draw.Stream
-	nonces   int  // tokens of the nonce
-	volatile bool // the nonce is the run's and stays out of the hash
+	input   workload.Dist
+	lengths draw.Stream
+	text    draw.Stream
+	nonce   draw.Stream
+	nonces  int // tokens of the nonce
+	// runNonce stands before all else and stays out of the hash; nil unless it is
+	// the run that makes prompts unique.
+	runNonce *draw.Stream
 	smith    wordsmith
 	output   output
+	prefix   *sharedPrefix // nil: none
+	chat     *chat         // nil: one turn
 }
 
 func newSynthetic(spec *workload.Spec, out output, o Options) (*synthetic, error) {
-	text := spec.Dataset.InputTokens
-	if text == "" {
-		text = workload.DefaultInputTokens
-	}
-	input, err := workload.ParseDist(text)
+	out, err := replyLengths(out)
 	if err != nil {
-		return nil, fmt.Errorf("dataset.input_tokens: %w", err)
-	}
-	if !out.given() {
-		n := out.most
-		if n == 0 {
-			if out.dist, err = workload.ParseDist(workload.DefaultOutputTokens); err != nil {
-				return nil, err
-			}
-		} else {
-			out.dist = workload.Dist{Kind: workload.DistFixed, A: float64(n)}
-		}
+		return nil, err
 	}
 	smith, err := newWordsmith(spec)
 	if err != nil {
 		return nil, err
 	}
 	s := &synthetic{
-		input:   input,
 		lengths: draw.NewStream(spec.Seed, "input tokens", 0),
 		text:    draw.NewStream(spec.Seed, "words", 0),
+		nonce:   draw.NewStream(spec.Seed, "nonce", int64(o.Trial)),
 		nonces:  int(math.Ceil(nonceWords * perWord(spec))),
 		smith:   smith,
 		output:  out,
 	}
+	if s.input, err = lengthsOf("dataset.input_tokens", spec.Dataset.InputTokens, workload.DefaultInputTokens); err != nil {
+		return nil, err
+	}
 	switch spec.Dataset.Nonce {
 	case "", "seed":
-		s.nonce = draw.NewStream(spec.Seed, "nonce", int64(o.Trial))
 	case "run":
-		s.nonce = draw.NewStream(spec.Seed, "nonce of run "+o.RunID, int64(o.Trial))
-		s.volatile = true
+		run := draw.NewStream(spec.Seed, "nonce of run "+o.RunID, int64(o.Trial))
+		s.runNonce = &run
 	case "none":
 		s.nonces = 0
 	default:
 		return nil, fmt.Errorf("dataset.nonce: must be seed, run or none, got %q", spec.Dataset.Nonce)
 	}
+	if s.prefix, err = newSharedPrefix(spec); err != nil {
+		return nil, err
+	}
+	if s.chat, err = newChat(spec); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
-func (s *synthetic) Len() int64                  { return -1 }
-func (s *synthetic) Turns(int64) int             { return 1 }
-func (s *synthetic) EntriesBefore(i int64) int64 { return i }
-func (s *synthetic) Offset(int64) int64          { return -1 }
+// replyLengths asks for the usual length where nothing else is said.
+func replyLengths(out output) (output, error) {
+	var err error
+	switch {
+	case out.given():
+	case out.most > 0:
+		out.dist = workload.Dist{Kind: workload.DistFixed, A: float64(out.most)}
+	default:
+		out.dist, err = workload.ParseDist(workload.DefaultOutputTokens)
+	}
+	return out, err
+}
+
+func lengthsOf(key, text, usual string) (workload.Dist, error) {
+	if text == "" {
+		text = usual
+	}
+	d, err := workload.ParseDist(text)
+	if err != nil {
+		return d, fmt.Errorf("%s: %w", key, err)
+	}
+	return d, nil
+}
+
+func (s *synthetic) Len() int64         { return -1 }
+func (s *synthetic) Offset(int64) int64 { return -1 }
+
+func (s *synthetic) Turns(i int64) int {
+	if s.chat == nil {
+		return 1
+	}
+	return s.chat.turns.at(i)
+}
+
+func (s *synthetic) EntriesBefore(i int64) int64 {
+	if s.chat == nil {
+		return i
+	}
+	return s.chat.turns.before(i)
+}
 
 func (s *synthetic) Session(i int64) Session {
+	session := Session{Index: i, OffsetNanos: -1, Turns: make([]Turn, 1, s.Turns(i))}
 	tokens := lengthAt(s.input, s.lengths, i, 0)
-	nonce := min(tokens, s.nonces)
-	prompt, first := s.smith.text(piece{s.nonce.Sequence(i), nonce}, piece{s.text.Sequence(i), tokens - nonce})
-	session := Session{Index: i, OffsetNanos: -1, Turns: []Turn{{
-		Messages:     []Message{{Role: "user", Content: prompt}},
+	var text string
+	text, tokens, session.volatile = s.prompt(i, tokens)
+	session.Turns[0] = Turn{
+		Messages:     []Message{{Role: roleUser, Content: text}},
 		InputTokens:  tokens,
 		OutputTokens: s.output.at(i, 0),
 		OffsetNanos:  -1,
-	}}}
-	if s.volatile {
-		session.volatile = first
+	}
+	for t := 1; t < cap(session.Turns); t++ {
+		session.Turns = append(session.Turns, s.follow(i, t, &session.Turns[t-1]))
 	}
 	return session
+}
+
+// prompt writes the first message of session i: the run's nonce, what it shares
+// with others, its own nonce, its own words. tokens are without the beginning that
+// is added to them; all is their number with it.
+func (s *synthetic) prompt(i int64, tokens int) (text string, all, volatile int) {
+	var shared piece
+	own := tokens
+	if s.prefix != nil {
+		shared, own = s.prefix.at(i, tokens)
+	}
+	var pieces []piece
+	all = shared.tokens + own
+	left := all
+	add := func(sequence draw.Sequence, n int) {
+		n = min(n, left)
+		pieces = append(pieces, piece{sequence, n})
+		left -= n
+	}
+	if s.runNonce != nil {
+		// Sessions that share a beginning share its nonce.
+		n := i
+		if shared.tokens > 0 {
+			n = -1
+			shared.tokens = max(0, shared.tokens-s.nonces)
+		}
+		add(s.runNonce.Sequence(n), s.nonces)
+	}
+	if s.prefix != nil {
+		add(shared.draws, shared.tokens)
+	}
+	if s.runNonce == nil || s.prefix != nil {
+		add(s.nonce.Sequence(i), s.nonces)
+	}
+	add(s.text.Sequence(i), left)
+	text, first := s.smith.text(pieces...)
+	if s.runNonce != nil {
+		volatile = first
+	}
+	return text, all, volatile
 }

@@ -351,7 +351,12 @@ type Dataset struct {
 	// Measure tokens_per_word from the endpoint's usage once, before the run.
 	Calibrate bool `protobuf:"varint,10,opt,name=calibrate,proto3" json:"calibrate,omitempty"`
 	// Tokenizer for exact lengths and for a cross-check of usage.
-	Tokenizer     string `protobuf:"bytes,11,opt,name=tokenizer,proto3" json:"tokenizer,omitempty"`
+	Tokenizer string `protobuf:"bytes,11,opt,name=tokenizer,proto3" json:"tokenizer,omitempty"`
+	// Beginnings that synthetic prompts share, which a server's prefix cache can
+	// serve. Default none.
+	Prefix *Prefix `protobuf:"bytes,12,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// Synthetic conversations of several turns. Default one turn.
+	Chat          *Chat `protobuf:"bytes,13,opt,name=chat,proto3" json:"chat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -463,6 +468,173 @@ func (x *Dataset) GetTokenizer() string {
 	return ""
 }
 
+func (x *Dataset) GetPrefix() *Prefix {
+	if x != nil {
+		return x.Prefix
+	}
+	return nil
+}
+
+func (x *Dataset) GetChat() *Chat {
+	if x != nil {
+		return x.Chat
+	}
+	return nil
+}
+
+// Prefix says what synthetic prompts begin with in common: so many tokens in front
+// of input_tokens, or so much of them that hit_rate comes out.
+type Prefix struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Length in tokens, a distribution; each group draws its own. Not with
+	// hit_rate.
+	Tokens string `protobuf:"bytes,1,opt,name=tokens,proto3" json:"tokens,omitempty"`
+	// How many different beginnings there are. Default 1.
+	Groups int32 `protobuf:"varint,2,opt,name=groups,proto3" json:"groups,omitempty"`
+	// Share of sessions that have one, 0 to 1. Default 1. Not with hit_rate.
+	Share *float64 `protobuf:"fixed64,3,opt,name=share,proto3,oneof" json:"share,omitempty"`
+	// Share of all input tokens that the server's prefix cache should serve, 0 to
+	// 1; the beginnings are made as long as that takes, within input_tokens.
+	HitRate *float64 `protobuf:"fixed64,4,opt,name=hit_rate,json=hitRate,proto3,oneof" json:"hit_rate,omitempty"`
+	// Tokens in a block of the server's prefix cache; hit_rate makes whole blocks.
+	// Default 16.
+	BlockTokens   int32 `protobuf:"varint,5,opt,name=block_tokens,json=blockTokens,proto3" json:"block_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Prefix) Reset() {
+	*x = Prefix{}
+	mi := &file_stampede_v1_spec_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Prefix) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Prefix) ProtoMessage() {}
+
+func (x *Prefix) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_spec_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Prefix.ProtoReflect.Descriptor instead.
+func (*Prefix) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Prefix) GetTokens() string {
+	if x != nil {
+		return x.Tokens
+	}
+	return ""
+}
+
+func (x *Prefix) GetGroups() int32 {
+	if x != nil {
+		return x.Groups
+	}
+	return 0
+}
+
+func (x *Prefix) GetShare() float64 {
+	if x != nil && x.Share != nil {
+		return *x.Share
+	}
+	return 0
+}
+
+func (x *Prefix) GetHitRate() float64 {
+	if x != nil && x.HitRate != nil {
+		return *x.HitRate
+	}
+	return 0
+}
+
+func (x *Prefix) GetBlockTokens() int32 {
+	if x != nil {
+		return x.BlockTokens
+	}
+	return 0
+}
+
+// Chat makes synthetic conversations.
+type Chat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Turns of a conversation, a distribution.
+	Turns string `protobuf:"bytes,1,opt,name=turns,proto3" json:"turns,omitempty"`
+	// Tokens of each later turn's message, a distribution. Default input_tokens,
+	// which is the first turn's.
+	InputTokens string `protobuf:"bytes,2,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
+	// Pause before each later turn: a duration or a distribution of them, such as
+	// "5s" or "lognormal:8s:4s". Default 0, or sessions.human_input_wps when that
+	// is given.
+	ThinkTime     string `protobuf:"bytes,3,opt,name=think_time,json=thinkTime,proto3" json:"think_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Chat) Reset() {
+	*x = Chat{}
+	mi := &file_stampede_v1_spec_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Chat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Chat) ProtoMessage() {}
+
+func (x *Chat) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_spec_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Chat.ProtoReflect.Descriptor instead.
+func (*Chat) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Chat) GetTurns() string {
+	if x != nil {
+		return x.Turns
+	}
+	return ""
+}
+
+func (x *Chat) GetInputTokens() string {
+	if x != nil {
+		return x.InputTokens
+	}
+	return ""
+}
+
+func (x *Chat) GetThinkTime() string {
+	if x != nil {
+		return x.ThinkTime
+	}
+	return ""
+}
+
 // Sampling holds the parameters that go into the request body.
 type Sampling struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -484,7 +656,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[3]
+	mi := &file_stampede_v1_spec_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +668,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[3]
+	mi := &file_stampede_v1_spec_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +681,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{3}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Sampling) GetTemperature() float64 {
@@ -571,7 +743,7 @@ type Load struct {
 
 func (x *Load) Reset() {
 	*x = Load{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[4]
+	mi := &file_stampede_v1_spec_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -583,7 +755,7 @@ func (x *Load) String() string {
 func (*Load) ProtoMessage() {}
 
 func (x *Load) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[4]
+	mi := &file_stampede_v1_spec_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -596,7 +768,7 @@ func (x *Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Load.ProtoReflect.Descriptor instead.
 func (*Load) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{4}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Load) GetWarmup() *Warmup {
@@ -633,7 +805,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[5]
+	mi := &file_stampede_v1_spec_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +817,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[5]
+	mi := &file_stampede_v1_spec_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +830,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{5}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -706,14 +878,17 @@ type Stage struct {
 	// Space a second's requests of func evenly over it. Default false.
 	Spread bool `protobuf:"varint,13,opt,name=spread,proto3" json:"spread,omitempty"`
 	// Replay the dataset's own timestamps.
-	Replay        *Replay `protobuf:"bytes,14,opt,name=replay,proto3" json:"replay,omitempty"`
+	Replay *Replay `protobuf:"bytes,14,opt,name=replay,proto3" json:"replay,omitempty"`
+	// Closed loop: what concurrency counts: requests, or sessions, which keep their
+	// place between their turns. Default requests.
+	ConcurrencyOf string `protobuf:"bytes,15,opt,name=concurrency_of,json=concurrencyOf,proto3" json:"concurrency_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[6]
+	mi := &file_stampede_v1_spec_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +900,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[6]
+	mi := &file_stampede_v1_spec_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +913,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{6}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Stage) GetName() string {
@@ -839,6 +1014,13 @@ func (x *Stage) GetReplay() *Replay {
 	return nil
 }
 
+func (x *Stage) GetConcurrencyOf() string {
+	if x != nil {
+		return x.ConcurrencyOf
+	}
+	return ""
+}
+
 // Replay sends entries at the dataset's own timestamps.
 type Replay struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -854,7 +1036,7 @@ type Replay struct {
 
 func (x *Replay) Reset() {
 	*x = Replay{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[7]
+	mi := &file_stampede_v1_spec_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +1048,7 @@ func (x *Replay) String() string {
 func (*Replay) ProtoMessage() {}
 
 func (x *Replay) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[7]
+	mi := &file_stampede_v1_spec_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +1061,7 @@ func (x *Replay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Replay.ProtoReflect.Descriptor instead.
 func (*Replay) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{7}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Replay) GetTimeScale() float64 {
@@ -916,14 +1098,18 @@ type Sessions struct {
 	// Session offsets are divided by this. Default 1.
 	CompressionRatio *float64 `protobuf:"fixed64,4,opt,name=compression_ratio,json=compressionRatio,proto3,oneof" json:"compression_ratio,omitempty"`
 	// Slice of the sessions in Python's notation, "a:b".
-	Range         string `protobuf:"bytes,5,opt,name=range,proto3" json:"range,omitempty"`
+	Range string `protobuf:"bytes,5,opt,name=range,proto3" json:"range,omitempty"`
+	// Send every turn of a recorded conversation, each after the answer to the one
+	// before, instead of one request a conversation. Default true for replays of
+	// recorded conversations and wherever another key of sessions asks for turns.
+	MultiTurn     *bool `protobuf:"varint,6,opt,name=multi_turn,json=multiTurn,proto3,oneof" json:"multi_turn,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sessions) Reset() {
 	*x = Sessions{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[8]
+	mi := &file_stampede_v1_spec_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -935,7 +1121,7 @@ func (x *Sessions) String() string {
 func (*Sessions) ProtoMessage() {}
 
 func (x *Sessions) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[8]
+	mi := &file_stampede_v1_spec_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -948,7 +1134,7 @@ func (x *Sessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sessions.ProtoReflect.Descriptor instead.
 func (*Sessions) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{8}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Sessions) GetHumanInputWps() float64 {
@@ -986,6 +1172,13 @@ func (x *Sessions) GetRange() string {
 	return ""
 }
 
+func (x *Sessions) GetMultiTurn() bool {
+	if x != nil && x.MultiTurn != nil {
+		return *x.MultiTurn
+	}
+	return false
+}
+
 // Slo holds the objectives of one request; an absent one is not judged.
 type Slo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1001,7 +1194,7 @@ type Slo struct {
 
 func (x *Slo) Reset() {
 	*x = Slo{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[9]
+	mi := &file_stampede_v1_spec_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1206,7 @@ func (x *Slo) String() string {
 func (*Slo) ProtoMessage() {}
 
 func (x *Slo) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[9]
+	mi := &file_stampede_v1_spec_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1219,7 @@ func (x *Slo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slo.ProtoReflect.Descriptor instead.
 func (*Slo) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{9}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Slo) GetTtft() *durationpb.Duration {
@@ -1070,7 +1263,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[10]
+	mi := &file_stampede_v1_spec_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1275,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[10]
+	mi := &file_stampede_v1_spec_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1288,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{10}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Limits) GetRequestTimeout() *durationpb.Duration {
@@ -1176,7 +1369,7 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
-	"\a_stream\"\xeb\x02\n" +
+	"\a_stream\"\xbf\x03\n" +
 	"\aDataset\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12!\n" +
@@ -1191,8 +1384,23 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"\x0ftokens_per_word\x18\t \x01(\x01H\x00R\rtokensPerWord\x88\x01\x01\x12\x1c\n" +
 	"\tcalibrate\x18\n" +
 	" \x01(\bR\tcalibrate\x12\x1c\n" +
-	"\ttokenizer\x18\v \x01(\tR\ttokenizerB\x12\n" +
-	"\x10_tokens_per_word\"\x9c\x02\n" +
+	"\ttokenizer\x18\v \x01(\tR\ttokenizer\x12+\n" +
+	"\x06prefix\x18\f \x01(\v2\x13.stampede.v1.PrefixR\x06prefix\x12%\n" +
+	"\x04chat\x18\r \x01(\v2\x11.stampede.v1.ChatR\x04chatB\x12\n" +
+	"\x10_tokens_per_word\"\xad\x01\n" +
+	"\x06Prefix\x12\x16\n" +
+	"\x06tokens\x18\x01 \x01(\tR\x06tokens\x12\x16\n" +
+	"\x06groups\x18\x02 \x01(\x05R\x06groups\x12\x19\n" +
+	"\x05share\x18\x03 \x01(\x01H\x00R\x05share\x88\x01\x01\x12\x1e\n" +
+	"\bhit_rate\x18\x04 \x01(\x01H\x01R\ahitRate\x88\x01\x01\x12!\n" +
+	"\fblock_tokens\x18\x05 \x01(\x05R\vblockTokensB\b\n" +
+	"\x06_shareB\v\n" +
+	"\t_hit_rate\"^\n" +
+	"\x04Chat\x12\x14\n" +
+	"\x05turns\x18\x01 \x01(\tR\x05turns\x12!\n" +
+	"\finput_tokens\x18\x02 \x01(\tR\vinputTokens\x12\x1d\n" +
+	"\n" +
+	"think_time\x18\x03 \x01(\tR\tthinkTime\"\x9c\x02\n" +
 	"\bSampling\x12%\n" +
 	"\vtemperature\x18\x01 \x01(\x01H\x00R\vtemperature\x88\x01\x01\x12\x18\n" +
 	"\x05top_p\x18\x02 \x01(\x01H\x01R\x04topP\x88\x01\x01\x12\"\n" +
@@ -1214,7 +1422,7 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"\rskip_idle_min\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\vskipIdleMin\"[\n" +
 	"\x06Warmup\x125\n" +
 	"\bduration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x1a\n" +
-	"\brequests\x18\x02 \x01(\x03R\brequests\"\x94\x04\n" +
+	"\brequests\x18\x02 \x01(\x03R\brequests\"\xbb\x04\n" +
 	"\x05Stage\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\bduration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x1a\n" +
@@ -1233,7 +1441,8 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"think_time\x18\v \x01(\v2\x19.google.protobuf.DurationR\tthinkTime\x12\x12\n" +
 	"\x04func\x18\f \x01(\tR\x04func\x12\x16\n" +
 	"\x06spread\x18\r \x01(\bR\x06spread\x12+\n" +
-	"\x06replay\x18\x0e \x01(\v2\x13.stampede.v1.ReplayR\x06replayB\a\n" +
+	"\x06replay\x18\x0e \x01(\v2\x13.stampede.v1.ReplayR\x06replay\x12%\n" +
+	"\x0econcurrency_of\x18\x0f \x01(\tR\rconcurrencyOfB\a\n" +
 	"\x05_rateB\v\n" +
 	"\t_end_rateB\r\n" +
 	"\v_burstinessB\x0e\n" +
@@ -1243,15 +1452,18 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"time_scale\x18\x01 \x01(\x01H\x00R\ttimeScale\x88\x01\x01\x121\n" +
 	"\x06offset\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06offset\x12\x12\n" +
 	"\x04loop\x18\x03 \x01(\bR\x04loopB\r\n" +
-	"\v_time_scale\"\x98\x02\n" +
+	"\v_time_scale\"\xcb\x02\n" +
 	"\bSessions\x12+\n" +
 	"\x0fhuman_input_wps\x18\x01 \x01(\x01H\x00R\rhumanInputWps\x88\x01\x01\x12%\n" +
 	"\x0eseparate_turns\x18\x02 \x01(\bR\rseparateTurns\x12F\n" +
 	"\x11separate_interval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x10separateInterval\x120\n" +
 	"\x11compression_ratio\x18\x04 \x01(\x01H\x01R\x10compressionRatio\x88\x01\x01\x12\x14\n" +
-	"\x05range\x18\x05 \x01(\tR\x05rangeB\x12\n" +
+	"\x05range\x18\x05 \x01(\tR\x05range\x12\"\n" +
+	"\n" +
+	"multi_turn\x18\x06 \x01(\bH\x02R\tmultiTurn\x88\x01\x01B\x12\n" +
 	"\x10_human_input_wpsB\x14\n" +
-	"\x12_compression_ratio\"\x90\x01\n" +
+	"\x12_compression_ratioB\r\n" +
+	"\v_multi_turn\"\x90\x01\n" +
 	"\x03Slo\x12-\n" +
 	"\x04ttft\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04ttft\x12-\n" +
 	"\x04tpot\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04tpot\x12+\n" +
@@ -1276,58 +1488,62 @@ func file_stampede_v1_spec_proto_rawDescGZIP() []byte {
 	return file_stampede_v1_spec_proto_rawDescData
 }
 
-var file_stampede_v1_spec_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_stampede_v1_spec_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_stampede_v1_spec_proto_goTypes = []any{
 	(*Spec)(nil),                // 0: stampede.v1.Spec
 	(*Endpoint)(nil),            // 1: stampede.v1.Endpoint
 	(*Dataset)(nil),             // 2: stampede.v1.Dataset
-	(*Sampling)(nil),            // 3: stampede.v1.Sampling
-	(*Load)(nil),                // 4: stampede.v1.Load
-	(*Warmup)(nil),              // 5: stampede.v1.Warmup
-	(*Stage)(nil),               // 6: stampede.v1.Stage
-	(*Replay)(nil),              // 7: stampede.v1.Replay
-	(*Sessions)(nil),            // 8: stampede.v1.Sessions
-	(*Slo)(nil),                 // 9: stampede.v1.Slo
-	(*Limits)(nil),              // 10: stampede.v1.Limits
-	nil,                         // 11: stampede.v1.Spec.LabelsEntry
-	nil,                         // 12: stampede.v1.Endpoint.HeadersEntry
-	(*durationpb.Duration)(nil), // 13: google.protobuf.Duration
-	(*structpb.Struct)(nil),     // 14: google.protobuf.Struct
+	(*Prefix)(nil),              // 3: stampede.v1.Prefix
+	(*Chat)(nil),                // 4: stampede.v1.Chat
+	(*Sampling)(nil),            // 5: stampede.v1.Sampling
+	(*Load)(nil),                // 6: stampede.v1.Load
+	(*Warmup)(nil),              // 7: stampede.v1.Warmup
+	(*Stage)(nil),               // 8: stampede.v1.Stage
+	(*Replay)(nil),              // 9: stampede.v1.Replay
+	(*Sessions)(nil),            // 10: stampede.v1.Sessions
+	(*Slo)(nil),                 // 11: stampede.v1.Slo
+	(*Limits)(nil),              // 12: stampede.v1.Limits
+	nil,                         // 13: stampede.v1.Spec.LabelsEntry
+	nil,                         // 14: stampede.v1.Endpoint.HeadersEntry
+	(*durationpb.Duration)(nil), // 15: google.protobuf.Duration
+	(*structpb.Struct)(nil),     // 16: google.protobuf.Struct
 }
 var file_stampede_v1_spec_proto_depIdxs = []int32{
-	11, // 0: stampede.v1.Spec.labels:type_name -> stampede.v1.Spec.LabelsEntry
+	13, // 0: stampede.v1.Spec.labels:type_name -> stampede.v1.Spec.LabelsEntry
 	1,  // 1: stampede.v1.Spec.endpoint:type_name -> stampede.v1.Endpoint
 	2,  // 2: stampede.v1.Spec.dataset:type_name -> stampede.v1.Dataset
-	3,  // 3: stampede.v1.Spec.sampling:type_name -> stampede.v1.Sampling
-	4,  // 4: stampede.v1.Spec.load:type_name -> stampede.v1.Load
-	8,  // 5: stampede.v1.Spec.sessions:type_name -> stampede.v1.Sessions
-	9,  // 6: stampede.v1.Spec.slo:type_name -> stampede.v1.Slo
-	10, // 7: stampede.v1.Spec.limits:type_name -> stampede.v1.Limits
-	13, // 8: stampede.v1.Spec.wait_ready:type_name -> google.protobuf.Duration
-	12, // 9: stampede.v1.Endpoint.headers:type_name -> stampede.v1.Endpoint.HeadersEntry
-	14, // 10: stampede.v1.Sampling.extra_body:type_name -> google.protobuf.Struct
-	5,  // 11: stampede.v1.Load.warmup:type_name -> stampede.v1.Warmup
-	6,  // 12: stampede.v1.Load.stages:type_name -> stampede.v1.Stage
-	13, // 13: stampede.v1.Load.skip_idle_min:type_name -> google.protobuf.Duration
-	13, // 14: stampede.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	13, // 15: stampede.v1.Stage.duration:type_name -> google.protobuf.Duration
-	13, // 16: stampede.v1.Stage.think_time:type_name -> google.protobuf.Duration
-	7,  // 17: stampede.v1.Stage.replay:type_name -> stampede.v1.Replay
-	13, // 18: stampede.v1.Replay.offset:type_name -> google.protobuf.Duration
-	13, // 19: stampede.v1.Sessions.separate_interval:type_name -> google.protobuf.Duration
-	13, // 20: stampede.v1.Slo.ttft:type_name -> google.protobuf.Duration
-	13, // 21: stampede.v1.Slo.tpot:type_name -> google.protobuf.Duration
-	13, // 22: stampede.v1.Slo.e2e:type_name -> google.protobuf.Duration
-	13, // 23: stampede.v1.Limits.request_timeout:type_name -> google.protobuf.Duration
-	13, // 24: stampede.v1.Limits.max_run_time:type_name -> google.protobuf.Duration
-	13, // 25: stampede.v1.Limits.drain_timeout:type_name -> google.protobuf.Duration
-	13, // 26: stampede.v1.Limits.time_tolerance:type_name -> google.protobuf.Duration
-	13, // 27: stampede.v1.Limits.lateness_p99:type_name -> google.protobuf.Duration
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	5,  // 3: stampede.v1.Spec.sampling:type_name -> stampede.v1.Sampling
+	6,  // 4: stampede.v1.Spec.load:type_name -> stampede.v1.Load
+	10, // 5: stampede.v1.Spec.sessions:type_name -> stampede.v1.Sessions
+	11, // 6: stampede.v1.Spec.slo:type_name -> stampede.v1.Slo
+	12, // 7: stampede.v1.Spec.limits:type_name -> stampede.v1.Limits
+	15, // 8: stampede.v1.Spec.wait_ready:type_name -> google.protobuf.Duration
+	14, // 9: stampede.v1.Endpoint.headers:type_name -> stampede.v1.Endpoint.HeadersEntry
+	3,  // 10: stampede.v1.Dataset.prefix:type_name -> stampede.v1.Prefix
+	4,  // 11: stampede.v1.Dataset.chat:type_name -> stampede.v1.Chat
+	16, // 12: stampede.v1.Sampling.extra_body:type_name -> google.protobuf.Struct
+	7,  // 13: stampede.v1.Load.warmup:type_name -> stampede.v1.Warmup
+	8,  // 14: stampede.v1.Load.stages:type_name -> stampede.v1.Stage
+	15, // 15: stampede.v1.Load.skip_idle_min:type_name -> google.protobuf.Duration
+	15, // 16: stampede.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	15, // 17: stampede.v1.Stage.duration:type_name -> google.protobuf.Duration
+	15, // 18: stampede.v1.Stage.think_time:type_name -> google.protobuf.Duration
+	9,  // 19: stampede.v1.Stage.replay:type_name -> stampede.v1.Replay
+	15, // 20: stampede.v1.Replay.offset:type_name -> google.protobuf.Duration
+	15, // 21: stampede.v1.Sessions.separate_interval:type_name -> google.protobuf.Duration
+	15, // 22: stampede.v1.Slo.ttft:type_name -> google.protobuf.Duration
+	15, // 23: stampede.v1.Slo.tpot:type_name -> google.protobuf.Duration
+	15, // 24: stampede.v1.Slo.e2e:type_name -> google.protobuf.Duration
+	15, // 25: stampede.v1.Limits.request_timeout:type_name -> google.protobuf.Duration
+	15, // 26: stampede.v1.Limits.max_run_time:type_name -> google.protobuf.Duration
+	15, // 27: stampede.v1.Limits.drain_timeout:type_name -> google.protobuf.Duration
+	15, // 28: stampede.v1.Limits.time_tolerance:type_name -> google.protobuf.Duration
+	15, // 29: stampede.v1.Limits.lateness_p99:type_name -> google.protobuf.Duration
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_stampede_v1_spec_proto_init() }
@@ -1339,16 +1555,17 @@ func file_stampede_v1_spec_proto_init() {
 	file_stampede_v1_spec_proto_msgTypes[1].OneofWrappers = []any{}
 	file_stampede_v1_spec_proto_msgTypes[2].OneofWrappers = []any{}
 	file_stampede_v1_spec_proto_msgTypes[3].OneofWrappers = []any{}
-	file_stampede_v1_spec_proto_msgTypes[6].OneofWrappers = []any{}
-	file_stampede_v1_spec_proto_msgTypes[7].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[5].OneofWrappers = []any{}
 	file_stampede_v1_spec_proto_msgTypes[8].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[9].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stampede_v1_spec_proto_rawDesc), len(file_stampede_v1_spec_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

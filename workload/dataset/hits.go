@@ -1,0 +1,83 @@
+package dataset
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Hits is what a prefix cache without bounds would serve.
+type Hits struct {
+	Entries       int64 // that were looked at
+	Input, Cached int64 // tokens
+}
+
+// Rate is the share of input tokens that would be served; 0 without any.
+func (h Hits) Rate() float64 {
+	if h.Input == 0 {
+		return 0
+	}
+	return float64(h.Cached) / float64(h.Input)
+}
+
+// ExpectedHits counts what a server would find in its prefix cache if it got the
+// sessions from from to to-1 one after another, forgot nothing, kept whole blocks
+// of so many tokens, replies too, and had no template of its own around messages.
+// A word counts for tokensPerWord tokens.
+func ExpectedHits(c Corpus, from, to int64, block int, tokensPerWord float64) Hits {
+	cache := blockCache{known: map[uint64]struct{}{}, words: max(1, int(math.Round(float64(block)/tokensPerWord)))}
+	var h Hits
+	for i := from; i < to; i++ {
+		s := c.Session(i)
+		var history []string
+		for t, turn := range s.Turns {
+			for _, m := range turn.Messages {
+				history = append(history, strings.Fields(m.Content)...)
+			}
+			cached := min(cache.take(history), len(history)-1)
+			h.Entries++
+			h.Input += tokensOf(len(history), tokensPerWord)
+			h.Cached += tokensOf(max(cached, 0), tokensPerWord)
+			reply := turn.OutputTokens
+			for k := range int(math.Round(float64(reply) / tokensPerWord)) {
+				history = append(history, strconv.FormatInt(i, 36)+"/"+strconv.Itoa(t)+"/"+strconv.Itoa(k))
+			}
+			if t < len(s.Turns)-1 {
+				cache.take(history)
+			}
+		}
+	}
+	return h
+}
+
+func tokensOf(words int, perWord float64) int64 { return int64(math.Round(float64(words) * perWord)) }
+
+// blockCache knows blocks by all that stands before their end.
+type blockCache struct {
+	known map[uint64]struct{}
+	words int // of a block
+}
+
+// take returns how many of the first words are known; afterwards all whole blocks
+// are.
+func (b *blockCache) take(words []string) int {
+	const offset, prime = 14695981039346656037, 1099511628211 // FNV-1a
+	sum := uint64(offset)
+	known, hit := 0, true
+	for i, w := range words {
+		for k := range len(w) {
+			sum = (sum ^ uint64(w[k])) * prime
+		}
+		sum = (sum ^ ' ') * prime
+		if (i+1)%b.words != 0 {
+			continue
+		}
+		if _, there := b.known[sum]; there && hit {
+			known += b.words
+		} else {
+			hit = false
+		}
+		b.known[sum] = struct{}{}
+	}
+	return known
+}
