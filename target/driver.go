@@ -25,6 +25,7 @@ var drivers = map[string]func(workload.Endpoint, workload.Sampling) (driver, err
 	"openai":     newOpenAI,
 	"vllm":       newOpenAI,
 	"sglang":     newOpenAI,
+	"tgi":        newOpenAI, // its OpenAI-style route
 	"togetherai": newOpenAI,
 	"friendliai": newOpenAI,
 }

@@ -24,5 +24,6 @@
 // controller, agent and simulate return when they are ready, as if each had a
 // terminal of its own; a verdict that is not valid (exit status 3) passes, because
 // machines that run tests are busy. The folder holds a copy of examples/ whose
-// loads last two seconds. make only checks that its targets exist.
+// loads last two seconds; on a page whose loads are too long to wait for, --duration
+// and --warmup are a second. make only checks that its targets exist.
 package docs

@@ -22,6 +22,11 @@ var pages = []page{
 	{path: "README.md", section: "### Many hosts"},
 	{path: "docs/http.md"},
 	{path: "docs/security.md", hosts: []string{"bench-0.internal"}},
+	{path: "docs/quickstart.md", short: true},
+	{path: "docs/howto/capacity.md", short: true},
+	{path: "docs/howto/compare.md", short: true},
+	{path: "docs/howto/gate.md", short: true},
+	{path: "docs/howto/many-hosts.md", short: true},
 }
 
 // page is a page whose commands are run.
@@ -29,6 +34,7 @@ type page struct {
 	path    string   // from the module's folder
 	section string   // its heading, when the commands of that section alone are run
 	hosts   []string // names that are this machine in the page's session
+	short   bool     // --duration and --warmup are a second each, whatever the page says
 }
 
 // patience bounds one page.
@@ -50,7 +56,7 @@ func TestPages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			runPage(t, found, p.hosts)
+			runPage(t, found, p)
 		})
 	}
 }
@@ -71,10 +77,13 @@ type session struct {
 	script        bytes.Buffer
 }
 
-func runPage(t *testing.T, found []block, hosts []string) {
+func runPage(t *testing.T, found []block, p page) {
 	t.Helper()
 	s := &session{t: t, home: t.TempDir(), helpers: t.TempDir()}
-	s.prepare(hosts)
+	s.prepare(p.hosts)
+	if p.short {
+		s.script.WriteString("export STAMPEDE_SHORT=yes\n")
+	}
 	wanted := 0
 	for i, b := range found {
 		if !b.notRun {

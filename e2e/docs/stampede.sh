@@ -1,5 +1,15 @@
 #!/usr/bin/env bash
 # Stands before the binary in a page's session, see doc.go.
+if [ "${STAMPEDE_SHORT-}" ]; then
+  args=() before=
+  for arg; do
+    case "$before $arg" in
+    '--duration '* | '--warmup '*s) arg=1s ;;
+    esac
+    args+=("$arg") before=$arg
+  done
+  set -- "${args[@]}"
+fi
 ready=
 case "${1-}" in
 controller) ready='^http listening on ' ;;
