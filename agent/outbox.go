@@ -3,13 +3,10 @@ package agent
 import (
 	"sync"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/stampede-bench/stampede/internal/wire"
-	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
 
-// outbox keeps batches until the controller has acknowledged them: those that
+// outbox keeps encoded batches until the controller has acknowledged them: those that
 // wait to be sent and those in flight, each in order. What it holds is bounded by
 // its writers, who leave out chunk detail once it is full; outcomes always find
 // a place. What does not fit into memory goes to a file. It is safe for
@@ -40,7 +37,7 @@ func newOutbox(cfg *Config) outbox {
 type parcel struct {
 	ref      wire.Ref
 	sequence int64
-	batch    *stampedev1.SampleBatch // nil while it lies only in the file
+	batch    []byte // encoded; nil while it lies only in the file
 	size     int64
 	filed    bool
 	at       int64 // in the file
@@ -53,9 +50,9 @@ func (o *outbox) full(n int) bool {
 	return o.bytes+int64(n) > o.limit
 }
 
-// put adds a batch.
-func (o *outbox) put(ref wire.Ref, batch *stampedev1.SampleBatch) {
-	p := parcel{ref: ref, sequence: batch.GetBatchSequence(), batch: batch, size: int64(proto.Size(batch))}
+// put adds a batch and keeps it.
+func (o *outbox) put(ref wire.Ref, sequence int64, batch []byte) {
+	p := parcel{ref: ref, sequence: sequence, batch: batch, size: int64(len(batch))}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.memory > 0 && p.size > 0 && o.bytes-o.spilled+p.size > o.memory {
@@ -83,7 +80,7 @@ func (o *outbox) load(p *parcel) {
 	}
 	batch, err := o.spill.read(p.at, p.size)
 	if err != nil {
-		batch = &stampedev1.SampleBatch{Ref: p.ref.Proto(), BatchSequence: p.sequence}
+		batch = wire.AppendBatch(nil, p.ref, p.sequence)
 		if o.lost != nil {
 			o.lost(err)
 		}
@@ -93,7 +90,7 @@ func (o *outbox) load(p *parcel) {
 
 // next returns the next batch to send and counts it as in flight, unless as many
 // bytes are in flight already. One batch may always be.
-func (o *outbox) next(maxInFlight int64) *stampedev1.SampleBatch {
+func (o *outbox) next(maxInFlight int64) []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.waiting) == 0 || len(o.inFlight) > 0 && o.flying+o.waiting[0].size > maxInFlight {

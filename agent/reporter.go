@@ -3,8 +3,6 @@ package agent
 import (
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/stampede-bench/stampede/internal/wire"
 	"github.com/stampede-bench/stampede/measure"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
@@ -31,11 +29,13 @@ type reporter struct {
 	shard    *shard
 	sequence int64 // of the last batch
 
-	batch *stampedev1.SampleBatch
-	size  int
+	batch []byte // encoded, without its beginning
+	held  int    // samples in it
+	bare  int64  // of those, without their detail
 	flush *time.Timer
 	look  *time.Timer
 	scrap measure.Sample
+	buf   []byte // one encoded sample
 }
 
 func newReporter(s *shard) *reporter {
@@ -141,7 +141,7 @@ func (r *reporter) follow(e *entry) {
 func (r *reporter) giveUp(e *entry) {
 	for turn := int(e.turn) + 1; turn < len(e.visit.session.Turns); turn++ {
 		r.scrap = unsentSample(e, turn)
-		r.add(wire.SampleToProto(&r.scrap))
+		r.add(&r.scrap)
 	}
 }
 
@@ -150,49 +150,60 @@ func (r *reporter) observe(e *entry) measure.Status {
 	s := r.shard
 	sampleOf(e, s.run.anchor.Load(), &r.scrap)
 	s.tokens.Add(int64(len(r.scrap.ChunkOffsets)))
-	r.add(wire.SampleToProto(&r.scrap))
+	r.add(&r.scrap)
 	return r.scrap.Status
 }
 
 // add puts a sample into the batch.
-func (r *reporter) add(m *stampedev1.Sample) {
-	size := proto.Size(m)
-	if hasDetail(m) && (size > maxSampleBytes || len(m.GetChunkGapNanos()) > wire.MaxChunks || r.shard.run.agent.outbox.full(r.size+size)) {
-		m.ChunkGapNanos, m.ChunkTokenCounts, m.DetailShed = nil, nil, true
+func (r *reporter) add(s *measure.Sample) {
+	r.buf = wire.AppendSample(r.buf[:0], s)
+	if hasDetail(s) && (len(r.buf) > maxSampleBytes || len(s.ChunkOffsets) > wire.MaxChunks || r.shard.run.agent.outbox.full(len(r.batch)+len(r.buf))) {
+		s.ChunkOffsets, s.ChunkTokens, s.DetailShed = s.ChunkOffsets[:0], s.ChunkTokens[:0], true
 		r.shard.shed.Add(1)
-		size = proto.Size(m)
+		r.buf = wire.AppendSample(r.buf[:0], s)
 	}
-	if r.batch != nil && r.size+size > batchBytes {
+	if r.held > 0 && len(r.batch)+len(r.buf) > batchBytes {
 		r.close()
 	}
-	if r.batch == nil {
-		r.batch = &stampedev1.SampleBatch{Samples: make([]*stampedev1.Sample, 0, 16)}
-		r.size = 0
+	if r.held == 0 {
 		r.flush.Reset(batchAge)
 	}
-	if m.DetailShed {
-		r.batch.DetailShedCount++
+	if s.DetailShed {
+		r.bare++
 	}
-	r.batch.Samples = append(r.batch.Samples, m)
-	r.size += size
-	if len(r.batch.Samples) == batchSamples || r.size >= batchBytes {
+	r.batch = wire.AppendEncoded(r.batch, r.buf)
+	r.held++
+	if r.held == batchSamples || len(r.batch) >= batchBytes {
 		r.close()
 	}
 }
 
-func hasDetail(m *stampedev1.Sample) bool {
-	return len(m.GetChunkGapNanos()) > 0 || len(m.GetChunkTokenCounts()) > 0
+func hasDetail(s *measure.Sample) bool {
+	return len(s.ChunkOffsets) > 0 || len(s.ChunkTokens) > 0
 }
+
+// batchHead is room for what stands before the samples of a batch.
+const batchHead = 128
 
 // close numbers the batch and hands it to the outbox.
 func (r *reporter) close() {
-	if r.batch == nil {
+	if r.held == 0 {
 		return
 	}
 	r.flush.Stop()
 	r.sequence++
-	r.batch.Ref, r.batch.BatchSequence = r.shard.ref.Proto(), r.sequence
-	r.shard.run.agent.outbox.put(r.shard.ref, r.batch)
+	batch := wire.AppendBatch(make([]byte, 0, batchHead+len(r.batch)), r.shard.ref, r.sequence)
+	batch = wire.AppendDetailShed(append(batch, r.batch...), r.bare)
+	r.shard.run.agent.outbox.put(r.shard.ref, r.sequence, batch)
 	r.shard.run.agent.nudge()
-	r.batch = nil
+	r.held, r.bare, r.batch = 0, 0, keepRoom(r.batch)
+	r.buf = keepRoom(r.buf)
+}
+
+// keepRoom empties a buffer for use again, unless one long answer made it large.
+func keepRoom(b []byte) []byte {
+	if cap(b) > 2*batchBytes {
+		return nil
+	}
+	return b[:0]
 }

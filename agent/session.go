@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/stampede-bench/stampede/internal/wire"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
 
@@ -216,8 +217,8 @@ func (s *session) flush() error {
 		}
 	}
 	if batch := a.outbox.next(s.inFlight); batch != nil {
-		if err := s.write(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_SampleBatch{SampleBatch: batch}}); err != nil {
-			return err
+		if err := s.stream.SendMsg(&wire.Request{Batch: batch}); err != nil {
+			return fmt.Errorf("session: send: %w", err)
 		}
 		a.nudge()
 	}

@@ -4,10 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"google.golang.org/protobuf/proto"
-
-	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
 
 // spill is a file for batches that find no room in memory, one behind the other.
@@ -21,34 +17,26 @@ type spill struct {
 }
 
 // add appends a batch and returns where it lies.
-func (s *spill) add(batch *stampedev1.SampleBatch) (at int64, err error) {
-	data, err := proto.Marshal(batch)
-	if err != nil {
-		return 0, fmt.Errorf("outbox: %w", err)
-	}
+func (s *spill) add(batch []byte) (at int64, err error) {
 	if s.file == nil {
 		if s.file, err = os.CreateTemp(s.dir, "stampede-outbox-*"); err != nil {
 			return 0, fmt.Errorf("outbox: %w", err)
 		}
 		_ = os.Remove(s.file.Name()) // where that can be done while it is open, nothing is left behind
 	}
-	if _, err := s.file.WriteAt(data, s.end); err != nil {
+	if _, err := s.file.WriteAt(batch, s.end); err != nil {
 		return 0, fmt.Errorf("outbox: %w", err)
 	}
 	at = s.end
-	s.end += int64(len(data))
+	s.end += int64(len(batch))
 	s.held++
 	return at, nil
 }
 
 // read returns a batch of so many bytes.
-func (s *spill) read(at, size int64) (*stampedev1.SampleBatch, error) {
-	data := make([]byte, size)
-	if _, err := io.ReadFull(io.NewSectionReader(s.file, at, size), data); err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	batch := &stampedev1.SampleBatch{}
-	if err := proto.Unmarshal(data, batch); err != nil {
+func (s *spill) read(at, size int64) ([]byte, error) {
+	batch := make([]byte, size)
+	if _, err := io.ReadFull(io.NewSectionReader(s.file, at, size), batch); err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
 	return batch, nil

@@ -1,25 +1,23 @@
 package agent
 
 import (
+	"bytes"
 	"os"
 	"testing"
-
-	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
 
 func TestOutboxSpillsAndGivesBack(t *testing.T) {
 	o := &outbox{limit: 1 << 20, memory: 100, spill: spill{dir: t.TempDir()}, lost: func(err error) { t.Error(err) }}
 	r := ref("a", 0, 1)
 	for n := range int64(50) {
-		o.put(r, &stampedev1.SampleBatch{Ref: r.Proto(), BatchSequence: n + 1, Samples: []*stampedev1.Sample{{Index: n}}})
+		o.put(r, n+1, batchOf(r, n+1, 1))
 	}
 	if o.spilled == 0 || o.bytes-o.spilled > 100 {
 		t.Fatalf("%d of %d bytes are in the file, want all but 100", o.spilled, o.bytes)
 	}
 	for n := range int64(50) {
-		b := o.next(1 << 20)
-		if b.GetBatchSequence() != n+1 || len(b.GetSamples()) != 1 || b.GetSamples()[0].GetIndex() != n {
-			t.Fatalf("got %v, want batch %d", b, n+1)
+		if b := o.next(1 << 20); !bytes.Equal(b, batchOf(r, n+1, 1)) {
+			t.Fatalf("got %x, want batch %d", b, n+1)
 		}
 	}
 	o.ack(r, 50)
@@ -35,8 +33,8 @@ func TestOutboxSpillsAndGivesBack(t *testing.T) {
 func TestOutboxWithoutAFileStaysInMemory(t *testing.T) {
 	o := &outbox{limit: 1 << 20, memory: 1, spill: spill{dir: "/nowhere/at/all"}}
 	r := ref("a", 0, 1)
-	o.put(r, &stampedev1.SampleBatch{Ref: r.Proto(), BatchSequence: 1})
-	if b := o.next(1 << 20); b.GetBatchSequence() != 1 {
-		t.Errorf("got %v, want the batch", b)
+	o.put(r, 1, batchOf(r, 1, 1))
+	if b := o.next(1 << 20); !bytes.Equal(b, batchOf(r, 1, 1)) {
+		t.Errorf("got %x, want the batch", b)
 	}
 }

@@ -1,13 +1,14 @@
 package controller
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/stampede-bench/stampede/controller/store"
 	"github.com/stampede-bench/stampede/internal/wire"
+	"github.com/stampede-bench/stampede/measure"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/schedule"
 	"github.com/stampede-bench/stampede/workload"
@@ -20,7 +21,7 @@ func benchRun(b *testing.B) (*run, *shard, *session) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, _, err := workload.Parse([]byte(endpoint + "load: {stages: [{rate: 1000, duration: 10h}]}"))
+	s, _, err := workload.Parse([]byte(endpoint + "load: {stages: [{rate: 1000, arrival: constant, duration: 10h}]}"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -47,49 +48,63 @@ func benchRun(b *testing.B) (*run, *shard, *session) {
 	return r, sh, sess
 }
 
-// BenchmarkFold takes a batch of 500 samples with 64 chunks each all the way:
-// decode, dedup, journal, ledger and histograms.
-func BenchmarkFold(b *testing.B) {
-	r, sh, sess := benchRun(b)
-	const size, chunks = 500, 64
-	batch := &stampedev1.SampleBatch{Ref: sh.ref.Proto()}
-	for i := range size {
-		at := int64(i) * 1_000_000
-		first, last, tokens := at+50_000_000, at+50_000_000+chunks*10_000_000, int32(chunks)
-		s := &stampedev1.Sample{
-			Attempt: 1, Outcome: stampedev1.Outcome_OUTCOME_SUCCEEDED, ScheduleOffsetNanos: &at, IntendedNanos: &at,
-			SentNanos: &at, HeadersNanos: &first, FirstTokenNanos: &first, FirstOutputNanos: &first, LastTokenNanos: &last,
-			EndNanos: &last, TokenSource: "usage", OutputTokenCount: &tokens, HttpStatus: 200, KernelStamped: true,
-		}
-		for range chunks {
-			s.ChunkGapNanos = append(s.ChunkGapNanos, 10_000_000)
-		}
-		batch.Samples = append(batch.Samples, s)
+// reply is what an agent tells of a request to be sent at an instant: tokens that
+// come about 10 ms apart.
+func reply(s *measure.Sample, rng *rand.Rand, index, at int64, tokens int) {
+	*s = measure.Sample{
+		Index: index, Session: index, Attempt: 1, Status: measure.Succeeded, ScheduleOffset: at, Intended: at,
+		Sent: at + 20_000 + rng.Int64N(50_000), InputTokens: 256, OutputTokens: int32(tokens), OutputTokensAsked: int32(tokens),
+		ReasoningTokens: -1, CachedTokens: -1, TokenSource: measure.SourceUsage, FinishReason: "length",
+		KernelStamped: true, ReadDelayMax: 10_000 + rng.Int64N(100_000), Reused: true, HTTPStatus: 200,
+		ChunkOffsets: s.ChunkOffsets[:0],
 	}
+	offset := 45_000_000 + rng.Int64N(10_000_000)
+	for range tokens {
+		s.ChunkOffsets = append(s.ChunkOffsets, offset)
+		offset += 8_000_000 + rng.Int64N(4_000_000)
+	}
+	s.FirstToken, s.LastToken = s.Sent+s.ChunkOffsets[0], s.Sent+s.ChunkOffsets[tokens-1]
+	s.Headers, s.FirstOutput, s.End = s.FirstToken-1000, s.FirstToken, s.LastToken+50_000
+}
+
+// BenchmarkFold takes a batch of 500 samples all the way: decode, dedup, ledger,
+// histograms, segment.
+func BenchmarkFold(b *testing.B) {
+	for _, tokens := range []int{1, 64} {
+		b.Run(fmt.Sprint(tokens, " tokens"), func(b *testing.B) { benchFold(b, tokens) })
+	}
+}
+
+func benchFold(b *testing.B, tokens int) {
+	r, sh, sess := benchRun(b)
+	const size = 500
+	rng := rand.New(rand.NewPCG(1, 2))
+	var s measure.Sample
+	next, bytes := int64(0), 0
+	var encoded, sample []byte
 	b.ReportAllocs()
-	next := int64(0)
 	for b.Loop() {
 		b.StopTimer()
-		batch.BatchSequence = sh.folded + 1
-		for _, s := range batch.Samples {
-			s.Index, s.Session = next, next
+		encoded = wire.AppendBatch(encoded[:0], sh.ref, sh.folded+1)
+		for range size {
+			reply(&s, rng, next, next*1_000_000, tokens)
+			sample = wire.AppendSample(sample[:0], &s)
+			encoded = wire.AppendEncoded(encoded, sample)
 			next++
 		}
-		raw, err := proto.Marshal(batch)
+		bytes += len(encoded)
+		b.StartTimer()
+		batch, err := wire.ParseBatch(encoded)
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.StartTimer()
-		var got stampedev1.SampleBatch
-		if err := proto.Unmarshal(raw, &got); err != nil {
-			b.Fatal(err)
-		}
-		r.onBatch(sess, sh.ref, &got)
+		r.onBatch(sess, &batch)
 	}
 	if want := next; r.counts.sampleCount != want {
 		b.Fatalf("folded %d samples of %d", r.counts.sampleCount, want)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(next), "ns/sample")
+	b.ReportMetric(float64(bytes)/float64(next), "B/sample")
 }
 
 func BenchmarkRenewal(b *testing.B) {

@@ -204,14 +204,18 @@ func (r *run) correction(m *member) int64 {
 // finalBatch is how many lost entries share a record.
 const finalBatch = 1000
 
-// outcomeLost is what such a record's samples say. No agent sends it.
-const outcomeLost = stampedev1.Outcome_OUTCOME_LOST
+// finals gathers the lost entries of one attempt.
+type finals struct {
+	samples []byte
+	count   int
+}
 
 // recordLost journals the lost entries of a phase by the attempt that had them.
 func (r *run) recordLost(p *phase) {
-	batches := map[wire.Ref]*stampedev1.SampleBatch{}
+	batches := map[wire.Ref]*finals{}
 	session := r.sessions(p)
 	from, to := r.ledger.Range(int32(p.Index))
+	var sample []byte
 	for index := from; index < to; index++ {
 		if r.ledger.Status(index) != measure.Lost {
 			continue
@@ -219,30 +223,28 @@ func (r *run) recordLost(p *phase) {
 		k := session(index)
 		owner := r.owner(p, k)
 		owner.member.lostRequests++
-		ref := owner.ref
-		b := batches[ref]
+		b := batches[owner.ref]
 		if b == nil {
-			b = &stampedev1.SampleBatch{Ref: ref.Proto()}
-			batches[ref] = b
+			b = &finals{}
+			batches[owner.ref] = b
 		}
-		b.Samples = append(b.Samples, r.lostSample(p, k, index))
-		if len(b.Samples) == finalBatch {
-			r.appendFinal(b)
+		m := r.lostSample(p, k, index)
+		sample = wire.AppendSample(sample[:0], &m)
+		b.samples = wire.AppendEncoded(b.samples, sample)
+		if b.count++; b.count == finalBatch {
+			r.appendFinal(owner.ref, b)
 		}
 	}
-	for _, b := range batches {
-		r.appendFinal(b)
+	for ref, b := range batches {
+		r.appendFinal(ref, b)
 	}
 }
 
-func (r *run) appendFinal(b *stampedev1.SampleBatch) {
-	if len(b.Samples) == 0 || r.segment.problem != nil {
-		return
+func (r *run) appendFinal(ref wire.Ref, b *finals) {
+	if b.count > 0 {
+		r.record(journal.KindFinal, append(wire.AppendBatch(nil, ref, 0), b.samples...))
 	}
-	if _, err := r.segment.appendProto(journal.KindFinal, b); err != nil {
-		r.journalFailed(err)
-	}
-	b.Samples = b.Samples[:0]
+	b.samples, b.count = b.samples[:0], 0
 }
 
 // owner is the last attempt that was responsible for a session.
@@ -256,16 +258,18 @@ func (r *run) owner(p *phase, k int64) *shard {
 	return r.shards[0]
 }
 
-func (r *run) lostSample(p *phase, k, index int64) *stampedev1.Sample {
+func (r *run) lostSample(p *phase, k, index int64) measure.Sample {
 	session := p.firstSession + k
-	m := &stampedev1.Sample{
+	m := measure.Sample{
 		Index: index, Session: session, Turn: int32(index - r.corpus.EntriesBefore(session)),
-		Phase: int32(p.Index), Attempt: 1, Outcome: outcomeLost,
+		Phase: int32(p.Index), Attempt: 1, Status: measure.Lost,
+		ScheduleOffset: measure.Absent, Intended: measure.Absent, Sent: measure.Absent, Headers: measure.Absent,
+		FirstToken: measure.Absent, FirstOutput: measure.Absent, LastToken: measure.Absent, End: measure.Absent,
+		InputTokens: -1, OutputTokens: -1, ReasoningTokens: -1, CachedTokens: -1,
 	}
 	if p.Kind == schedule.Open && m.Turn == 0 {
 		offset := p.Offset(k)
-		intended, nominal := p.base+offset, p.Nominal+offset
-		m.IntendedNanos, m.ScheduleOffsetNanos = &intended, &nominal
+		m.Intended, m.ScheduleOffset = p.base+offset, p.Nominal+offset
 	}
 	return m
 }

@@ -3,58 +3,65 @@ package controller
 import (
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/stampede-bench/stampede/controller/journal"
 	"github.com/stampede-bench/stampede/internal/wire"
 	"github.com/stampede-bench/stampede/ledger"
 	"github.com/stampede-bench/stampede/measure"
-	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/schedule"
 )
 
 // onBatch takes a batch's outcomes, each entry once: a batch that was sent again
 // is dropped by its number, an entry by the ledger. What is new goes into the
 // segment; the acknowledgement follows when it is safe there.
-func (r *run) onBatch(from *session, ref wire.Ref, b *stampedev1.SampleBatch) {
-	s := r.shard(ref, from.peer.id)
+func (r *run) onBatch(from *session, b *wire.Batch) {
+	s := r.shard(b.Ref, from.peer.id)
 	switch {
 	case s == nil || r.anchor.IsZero():
 		r.counts.strange++
 		return
-	case b.GetBatchSequence() <= s.folded:
+	case b.Sequence <= s.folded:
 		r.acknowledge(s) // the acknowledgement was lost on the way
 		return
-	case b.GetBatchSequence() != s.folded+1:
+	case b.Sequence != s.folded+1:
 		// Batches are sent in order, so one is missing: all come again with the
 		// next session.
 		r.counts.strange++
-		from.end(errGap(ref, s.folded+1, b.GetBatchSequence()))
+		from.end(errGap(b.Ref, s.folded+1, b.Sequence))
 		return
 	}
-	b.Samples = r.fold(s, b.GetSamples())
+	fresh := r.fold(s, b)
+	if fresh > 0 {
+		r.settled = time.Now()
+	}
 	r.c.folded.batches.Add(1)
-	r.c.folded.samples.Add(int64(len(b.GetSamples())))
-	s.folded = b.GetBatchSequence()
-	r.append(s, b)
+	r.c.folded.samples.Add(fresh)
+	s.folded = b.Sequence
+	r.append(s)
 	r.finishShard(s)
 }
 
-// fold settles and measures samples and returns those that were new.
-func (r *run) fold(s *shard, samples []*stampedev1.Sample) []*stampedev1.Sample {
-	fresh := samples[:0]
-	for _, p := range samples {
-		if r.foldOne(s, p) {
-			fresh = append(fresh, p)
+// fold settles and measures the samples of a batch. Those that were new are put
+// into r.fresh, an encoded batch for the segment.
+func (r *run) fold(s *shard, b *wire.Batch) (fresh int64) {
+	r.fresh = wire.AppendBatch(r.fresh[:0], b.Ref, b.Sequence)
+	for encoded := range b.Samples() {
+		if r.foldOne(s, encoded) {
+			r.fresh = wire.AppendEncoded(r.fresh, encoded)
+			fresh++
 		}
 	}
+	r.fresh = wire.AppendDetailShed(r.fresh, b.DetailShed)
 	return fresh
 }
 
-func (r *run) foldOne(s *shard, p *stampedev1.Sample) bool {
-	ph := r.phaseOf(s, p)
+func (r *run) foldOne(s *shard, encoded []byte) bool {
 	m := &r.scratch
-	if ph == nil || wire.SampleFromProto(p, m) != nil || m.Status == measure.StatusNone || m.Status == measure.Lost {
+	if r.decoder.Sample(encoded, m) != nil || m.Status == measure.StatusNone || m.Status == measure.Lost {
+		r.counts.strange++
+		return false
+	}
+	ph := r.phaseOf(s, m)
+	if ph == nil {
 		r.counts.strange++
 		return false
 	}
@@ -64,7 +71,6 @@ func (r *run) foldOne(s *shard, p *stampedev1.Sample) bool {
 		return false
 	}
 	r.counts.sampleCount++
-	r.settled = time.Now()
 	if m.Sent != measure.Absent {
 		ph.lastSent = max(ph.lastSent, m.Sent)
 	}
@@ -76,49 +82,47 @@ func (r *run) foldOne(s *shard, p *stampedev1.Sample) bool {
 
 // phaseOf returns the phase that a sample belongs to, or nil when no agent that
 // works on the shard can have sent this entry.
-func (r *run) phaseOf(s *shard, p *stampedev1.Sample) *phase {
-	i := int(p.GetPhase())
-	if i < 0 || i >= len(r.phases) || !r.phases[i].released {
+func (r *run) phaseOf(s *shard, m *measure.Sample) *phase {
+	i := int(m.Phase)
+	if i >= len(r.phases) || !r.phases[i].released {
 		return nil
 	}
 	ph := r.phases[i]
-	k := p.GetSession() - ph.firstSession
+	k := m.Session - ph.firstSession
 	if k < 0 || !ph.owns(s.ref.Shard, k) || ph.Sessions != schedule.Unbounded && k >= ph.Sessions {
 		return nil
 	}
 	if ph.Kind == schedule.Closed && !r.permits.begun(s.ref, i, k) {
 		return nil
 	}
-	turn := int64(p.GetTurn())
-	if turn < 0 || turn >= int64(r.corpus.Turns(p.GetSession())) || p.GetIndex() != r.corpus.EntriesBefore(p.GetSession())+turn {
+	turn := int64(m.Turn)
+	if turn >= int64(r.corpus.Turns(m.Session)) || m.Index != r.corpus.EntriesBefore(m.Session)+turn {
 		return nil
 	}
 	r.planSessions(ph, k+1)
 	return ph
 }
 
-// append journals a batch and has it synced.
-func (r *run) append(s *shard, b *stampedev1.SampleBatch) {
-	// Also one without samples: its number has to survive, for what is acknowledged
-	// is not sent again.
-	end, err := r.segment.appendProto(journal.KindBatch, b)
-	if err != nil {
-		r.journalFailed(err)
-	}
-	s.foldedEnd = end
+// append journals what was new in a shard's batch and has it synced.
+func (r *run) append(s *shard) {
+	// Also when nothing was: the batch's number has to survive, for what is
+	// acknowledged is not sent again.
+	s.foldedEnd = r.record(journal.KindBatch, r.fresh)
 	r.queueSync()
 }
 
-// appendProto marshals into a buffer that is used again.
-func (g *segment) appendProto(k journal.Kind, m proto.Message) (int64, error) {
-	if g.problem != nil { // it was told once; the run goes on without
-		return 0, nil //nolint:nilerr // as above
+// record appends to the segment and returns where that ends. A failure is told
+// once; the run goes on without.
+func (r *run) record(k journal.Kind, payload []byte) (end int64) {
+	if r.segment.problem != nil {
+		return 0
 	}
-	var err error
-	if g.buf, err = (proto.MarshalOptions{}).MarshalAppend(g.buf[:0], m); err != nil {
-		return 0, err
+	end, err := r.segment.Append(k, payload)
+	if err != nil {
+		r.journalFailed(err)
+		return 0
 	}
-	return g.Append(k, g.buf)
+	return end
 }
 
 // acknowledge tells the agent of a shard up to where its batches are safe.

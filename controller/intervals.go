@@ -16,17 +16,13 @@ func (r *run) intervals() *measure.Intervals {
 		return nil
 	}
 	intervals := r.set.Intervals(spans)
+	var d wire.Decoder
 	var s measure.Sample
 	err := readRows(r.c.files.segment(r.testID, r.id), func(batch rows) error {
-		for _, p := range batch.samples {
-			if err := wire.SampleFromProto(p, &s); err != nil {
-				return err
-			}
-			if p.GetOutcome() != outcomeLost {
-				intervals.Fold(&s)
-			}
-		}
-		return nil
+		return batch.each(&d, &s, func() error {
+			intervals.Fold(&s) // what is lost is in none
+			return nil
+		})
 	})
 	if err != nil {
 		r.log.Error("there are no intervals: the journal can't be read", "err", err)

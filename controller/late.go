@@ -45,18 +45,18 @@ func (c *Controller) dismiss(s *session, runID string) {
 }
 
 // lateBatch acknowledges outcomes that came after the report was written.
-func (c *Controller) lateBatch(s *session, b *stampedev1.SampleBatch) {
-	runID := b.GetRef().GetRunId()
+func (c *Controller) lateBatch(s *session, b *wire.Batch) {
+	runID := b.Ref.RunID
 	if c.store.Run(nil, runID) == nil {
 		c.count(&c.strange)
 		s.send(forgetRun(runID))
 		return
 	}
-	n := int64(len(b.GetSamples()))
+	n := int64(b.Count)
 	if err := c.store.UpdateRun(runID, func(r *store.Run) { r.LateSamples += n }); err != nil {
 		c.log.Warn("late samples are not counted", "run", runID, "samples", n, "err", err)
 	}
-	s.send(sampleAck(b.GetRef(), b.GetBatchSequence()))
+	s.send(sampleAck(b.Ref.Proto(), b.Sequence))
 }
 
 // lateUpdate lets an agent forget a run once it has nothing more to say of it.

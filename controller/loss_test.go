@@ -42,7 +42,7 @@ func (r *rig) account(end *stampedev1.Test, planned int64, reporting []*fake, go
 	}
 	lostRows := int64(0)
 	for _, s := range rows {
-		if s.GetOutcome() == outcomeLost {
+		if s.GetOutcome() == stampedev1.Outcome_OUTCOME_LOST {
 			lostRows++
 		}
 	}

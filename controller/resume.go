@@ -6,8 +6,6 @@ import (
 	"io"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/stampede-bench/stampede/controller/journal"
 	"github.com/stampede-bench/stampede/controller/store"
 	"github.com/stampede-bench/stampede/internal/wire"
@@ -230,22 +228,18 @@ func (r *run) replaySamples(path string) (end int64, err error) {
 }
 
 func (r *run) replayBatch(payload []byte) error {
-	var b stampedev1.SampleBatch
-	if err := proto.Unmarshal(payload, &b); err != nil {
-		return err
-	}
-	ref, err := wire.RefFromProto(b.GetRef())
+	b, err := wire.ParseBatch(payload)
 	if err != nil {
 		return err
 	}
 	for _, s := range r.shards {
-		if s.ref == ref {
-			r.fold(s, b.GetSamples())
-			s.folded = max(s.folded, b.GetBatchSequence())
+		if s.ref == b.Ref {
+			r.fold(s, &b)
+			s.folded = max(s.folded, b.Sequence)
 			return nil
 		}
 	}
-	return fmt.Errorf("nobody has %v", ref)
+	return fmt.Errorf("nobody has %v", b.Ref)
 }
 
 // secretOf returns what resumes an agent's session.

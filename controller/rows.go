@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -23,7 +24,32 @@ type rows struct {
 	run        journal.RunRecord
 	agent      string
 	correction int64
-	samples    []*stampedev1.Sample
+	batch      wire.Batch
+}
+
+// each decodes the samples into s, one after the other, but for entries that
+// were never sent: they have no row.
+func (x *rows) each(d *wire.Decoder, s *measure.Sample, visit func() error) error {
+	for encoded := range x.batch.Samples() {
+		if err := d.Sample(encoded, s); err != nil {
+			return err
+		}
+		if s.Status == measure.Unsent {
+			continue
+		}
+		if err := visit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sent are the samples as messages, but for entries that were never sent.
+func (x *rows) sent() ([]*stampedev1.Sample, error) {
+	b, err := x.batch.Proto()
+	return slices.DeleteFunc(b.GetSamples(), func(s *stampedev1.Sample) bool {
+		return s.GetOutcome() == stampedev1.Outcome_OUTCOME_UNSENT
+	}), err
 }
 
 // segmentIndex is what a segment says beside its samples. Clocks come last in the
@@ -35,7 +61,7 @@ type segmentIndex struct {
 }
 
 // readRows hands a segment's samples to yield, batch by batch, in the order they
-// came. Entries that were never sent have none.
+// came. A batch is valid until yield returns.
 func readRows(path string, yield func(rows) error) error {
 	index := segmentIndex{shards: map[wire.Ref]journal.ShardRecord{}, clocks: map[string]int64{}}
 	if err := eachRecord(path, index.add); err != nil {
@@ -45,11 +71,11 @@ func readRows(path string, yield func(rows) error) error {
 		if rec.Kind != journal.KindBatch && rec.Kind != journal.KindFinal {
 			return nil
 		}
-		var b stampedev1.SampleBatch
-		if err := proto.Unmarshal(rec.Payload, &b); err != nil {
+		b, err := wire.ParseBatch(rec.Payload)
+		if err != nil {
 			return fmt.Errorf("batch at byte %d: %w", rec.Offset, err)
 		}
-		return index.rows(&b, yield)
+		return yield(index.rows(b))
 	})
 }
 
@@ -95,23 +121,11 @@ func (x *segmentIndex) add(rec journal.Record) error {
 	return nil
 }
 
-func (x *segmentIndex) rows(b *stampedev1.SampleBatch, yield func(rows) error) error {
-	ref, err := wire.RefFromProto(b.GetRef())
-	if err != nil {
-		return err
-	}
+func (x *segmentIndex) rows(b wire.Batch) rows {
+	ref := b.Ref
 	ref.RunID = ""
 	shard := x.shards[ref]
-	sent := b.GetSamples()[:0]
-	for _, s := range b.GetSamples() {
-		if s.GetOutcome() != stampedev1.Outcome_OUTCOME_UNSENT {
-			sent = append(sent, s)
-		}
-	}
-	if len(sent) == 0 {
-		return nil
-	}
-	return yield(rows{run: x.run, agent: shard.Agent, correction: x.clocks[shard.AgentID], samples: sent})
+	return rows{run: x.run, agent: shard.Agent, correction: x.clocks[shard.AgentID], batch: b}
 }
 
 // maxRowsBytes is about how much one answer of StreamSamples carries.
@@ -127,16 +141,20 @@ func (t testService) StreamSamples(req *stampedev1.StreamSamplesRequest, stream 
 		return rpcError(err)
 	}
 	err = readRows(t.c.files.segment(run.TestID, run.ID), func(r rows) error {
-		for len(r.samples) > 0 {
-			n := fill(r.samples, maxRowsBytes)
+		samples, err := r.sent()
+		if err != nil {
+			return err
+		}
+		for len(samples) > 0 {
+			n := fill(samples, maxRowsBytes)
 			err := stream.Send(&stampedev1.StreamSamplesResponse{
 				AnchorTime: timestamp(time.Unix(0, r.run.AnchorUnixNanos)), Agent: r.agent,
-				CorrectionNanos: r.correction, FirstStagePhase: r.run.FirstStagePhase, Samples: r.samples[:n],
+				CorrectionNanos: r.correction, FirstStagePhase: r.run.FirstStagePhase, Samples: samples[:n],
 			})
 			if err != nil {
 				return err
 			}
-			r.samples = r.samples[n:]
+			samples = samples[n:]
 		}
 		return nil
 	})
@@ -194,23 +212,16 @@ func (r *run) keep(path string, write func(io.Writer) error) {
 func (r *run) writeRows(rep *report.Report, w io.Writer) error {
 	buffered := bufio.NewWriterSize(w, 1<<20)
 	var line []byte
+	var d wire.Decoder
+	var s measure.Sample
 	err := readRows(r.c.files.segment(r.testID, r.id), func(batch rows) error {
 		ctx := rep.RowContext(batch.agent, time.Unix(0, batch.run.AnchorUnixNanos), batch.correction)
 		ctx.FirstStagePhase = batch.run.FirstStagePhase
-		var s measure.Sample
-		for _, p := range batch.samples {
-			if err := wire.SampleFromProto(p, &s); err != nil {
-				return err
-			}
-			if p.GetOutcome() == outcomeLost {
-				s.Status = measure.Lost
-			}
+		return batch.each(&d, &s, func() error {
 			line = report.EncodeRow(line[:0], &ctx, &s)
-			if _, err := buffered.Write(line); err != nil {
-				return err
-			}
-		}
-		return nil
+			_, err := buffered.Write(line)
+			return err
+		})
 	})
 	return errors.Join(err, buffered.Flush())
 }

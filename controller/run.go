@@ -59,7 +59,9 @@ type run struct {
 
 	ledger  *ledger.Ledger
 	set     *measure.Set
-	scratch measure.Sample // of the fold
+	decoder wire.Decoder   // of the fold, as are the next two
+	scratch measure.Sample // the one that is folded
+	fresh   []byte         // encoded batch of those that were new
 	segment *segment
 	counts  counts
 	halt    halt

@@ -12,7 +12,6 @@ import (
 // but for syncs on another.
 type segment struct {
 	*journal.Segment
-	buf     []byte
 	synced  int64 // size that is safe
 	syncing bool
 	problem error // the first failure; nothing is written after it

@@ -125,23 +125,23 @@ func (c *Controller) receive(s *session, stream grpc.BidiStreamingServer[stamped
 	c.registry.moved()
 	c.reconcile(s, hello, resumed)
 	beats := rate{limit: maxHeartbeatRate}
+	var in wire.Request
 	for {
-		m, err := stream.Recv()
-		if err != nil {
+		if err := stream.RecvMsg(&in); err != nil {
 			return err
 		}
 		received := time.Now()
 		if isOver(s.done) {
 			return s.err
 		}
-		if h := m.GetHeartbeat(); h != nil {
+		if h := in.Message.GetHeartbeat(); h != nil {
 			if !beats.allow(received) {
 				return fmt.Errorf("more than %d heartbeats in a second: %w", maxHeartbeatRate, errTooFast)
 			}
 			c.heartbeat(s, h, received)
 			continue
 		}
-		if err := c.dispatch(s, m); err != nil {
+		if err := c.dispatch(s, &in); err != nil {
 			return err
 		}
 	}
@@ -185,10 +185,11 @@ func (c *Controller) heartbeat(s *session, h *stampedev1.Heartbeat, received tim
 }
 
 // dispatch hands a message to the run it is for.
-func (c *Controller) dispatch(s *session, m *stampedev1.SessionRequest) error {
-	switch m := m.GetMessage().(type) {
-	case *stampedev1.SessionRequest_SampleBatch:
-		return c.onBatch(s, m.SampleBatch)
+func (c *Controller) dispatch(s *session, in *wire.Request) error {
+	if in.Batch != nil {
+		return c.onBatch(s, in.Batch)
+	}
+	switch m := in.Message.GetMessage().(type) {
 	case *stampedev1.SessionRequest_ShardUpdate:
 		return c.onUpdate(s, m.ShardUpdate)
 	case *stampedev1.SessionRequest_ProbeResult:
@@ -205,17 +206,17 @@ func (c *Controller) dispatch(s *session, m *stampedev1.SessionRequest) error {
 	return nil
 }
 
-func (c *Controller) onBatch(s *session, b *stampedev1.SampleBatch) error {
-	ref, err := wire.RefFromProto(b.GetRef())
+func (c *Controller) onBatch(s *session, encoded []byte) error {
+	b, err := wire.ParseBatch(encoded)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, errInvalid)
 	}
-	r := c.run(ref.RunID)
+	r := c.run(b.Ref.RunID)
 	if r == nil {
-		c.lateBatch(s, b)
+		c.lateBatch(s, &b)
 		return nil
 	}
-	return c.post(s, r, proto.Size(b), func() { r.onBatch(s, ref, b) }, func() { c.lateBatch(s, b) })
+	return c.post(s, r, len(encoded), func() { r.onBatch(s, &b) }, func() { c.lateBatch(s, &b) })
 }
 
 func (c *Controller) onUpdate(s *session, u *stampedev1.ShardUpdate) error {

@@ -171,7 +171,7 @@ func TestForgedSamplesCountForNothing(t *testing.T) {
 		forged(a, func(s *stampedev1.Sample) { s.Phase = 7 })                           // no such phase
 		forged(a, func(s *stampedev1.Sample) { s.Turn = 3 })                            // no such turn
 		forged(a, func(s *stampedev1.Sample) { s.Index = 1 })                           // index and session differ
-		forged(a, func(s *stampedev1.Sample) { s.Outcome = outcomeLost })               // never an agent's word
+		forged(a, func(s *stampedev1.Sample) { s.Outcome = stampedev1.Outcome_OUTCOME_LOST })               // never an agent's word
 		forged(a, func(s *stampedev1.Sample) { s.ChunkTokenCounts = []int32{1, 2, 3} }) // no gaps for them
 		end := r.finished(id)
 		wantState(t, end, stampedev1.State_STATE_SUCCEEDED)

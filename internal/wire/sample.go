@@ -1,8 +1,7 @@
 package wire
 
 import (
-	"errors"
-	"fmt"
+	"slices"
 
 	"github.com/stampede-bench/stampede/measure"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
@@ -99,22 +98,22 @@ func gaps(offsets []int64) []int64 {
 // SampleFromProto fills s, using its slices again. A sample that no agent of ours
 // sends is an error, and s is then not to be used.
 func SampleFromProto(p *stampedev1.Sample, s *measure.Sample) error {
-	if err := check(p); err != nil {
-		return err
-	}
-	offsets, counts := s.ChunkOffsets[:0], append(s.ChunkTokens[:0], p.GetChunkTokenCounts()...)
-	at := int64(0)
+	f := found{counts: [...]int32{
+		countInput: p.GetInputTokenCount(), countOutput: p.GetOutputTokenCount(),
+		countReasoning: p.GetReasoningTokenCount(), countCached: p.GetCachedTokenCount(),
+	}}
+	chunks := measure.Sample{ChunkOffsets: s.ChunkOffsets[:0], ChunkTokens: append(s.ChunkTokens[:0], p.GetChunkTokenCounts()...)}
 	for _, g := range p.GetChunkGapNanos() {
-		at += g
-		offsets = append(offsets, at)
+		f.addGap(g, &chunks)
 	}
+	f.tokens = slices.Min(append([]int32{0}, p.GetChunkTokenCounts()...))
 	*s = measure.Sample{
 		Index: p.GetIndex(), Session: p.GetSession(), Turn: p.GetTurn(), Phase: p.GetPhase(), Attempt: p.GetAttempt(),
-		Status:         statusOf(p.GetOutcome()),
+		Status:         statusOf(int32(p.GetOutcome())),
 		ScheduleOffset: or(p.ScheduleOffsetNanos), Intended: or(p.IntendedNanos), Sent: or(p.SentNanos),
 		Headers: or(p.HeadersNanos), FirstToken: or(p.FirstTokenNanos), FirstOutput: or(p.FirstOutputNanos),
 		LastToken: or(p.LastTokenNanos), End: or(p.EndNanos),
-		ChunkOffsets: offsets, ChunkTokens: counts, TokenSource: p.GetTokenSource(),
+		ChunkOffsets: chunks.ChunkOffsets, ChunkTokens: chunks.ChunkTokens, TokenSource: p.GetTokenSource(),
 		InputTokens: count(p.InputTokenCount), OutputTokens: count(p.OutputTokenCount),
 		ReasoningTokens: count(p.ReasoningTokenCount), CachedTokens: count(p.CachedTokenCount),
 		OutputTokensAsked: p.GetOutputTokensAskedCount(), InputTokensAsked: p.GetInputTokensAskedCount(),
@@ -124,102 +123,29 @@ func SampleFromProto(p *stampedev1.Sample, s *measure.Sample) error {
 		HTTPStatus: p.GetHttpStatus(), ErrorKind: p.GetErrorKind(), ErrorMessage: p.GetErrorMessage(),
 		DetailShed: p.GetDetailShed(), Stale: p.GetStaleConnection(),
 	}
-	return nil
+	return f.check(s)
 }
 
-// Bounds of what an agent of ours sends.
-const (
-	maxInstant = 1 << 61 // ns: no sum of two can overflow
-	maxWord    = 256     // bytes of an error's kind, a finish reason, a token source
-	maxMessage = 64 << 10
-)
-
-func check(p *stampedev1.Sample) error {
-	for _, err := range [...]error{checkChunks(p), checkInstants(p), checkCounts(p), checkTexts(p)} {
-		if err != nil {
-			return fmt.Errorf("sample of entry %d: %w", p.GetIndex(), err)
-		}
-	}
-	return nil
-}
-
-func checkChunks(p *stampedev1.Sample) error {
-	n, m := len(p.GetChunkGapNanos()), len(p.GetChunkTokenCounts())
-	switch {
-	case n > MaxChunks || m != 0 && m != n:
-		return fmt.Errorf("%d chunk gaps and %d token counts, want equally many, at most %d", n, m, MaxChunks)
-	case n > 0 && p.SentNanos == nil:
-		return errors.New("it has token chunks and was never sent")
-	}
-	sum := int64(0)
-	for _, g := range p.GetChunkGapNanos() {
-		if g < 0 || g > maxInstant-sum {
-			return fmt.Errorf("a chunk gap of %d ns, want 0 or more and all together at most %d", g, int64(maxInstant))
-		}
-		sum += g
-	}
-	for _, n := range p.GetChunkTokenCounts() {
-		if n < 0 {
-			return fmt.Errorf("%d tokens in a chunk, want 0 or more", n)
-		}
-	}
-	return nil
-}
-
-func checkInstants(p *stampedev1.Sample) error {
-	for _, at := range [...]*int64{p.ScheduleOffsetNanos, p.IntendedNanos, p.SentNanos, p.HeadersNanos, p.FirstTokenNanos, p.FirstOutputNanos, p.LastTokenNanos, p.EndNanos} {
-		if at != nil && (*at < -maxInstant || *at > maxInstant) {
-			return fmt.Errorf("an instant of %d ns, want at most ±%d", *at, int64(maxInstant))
-		}
-	}
-	for _, d := range [...]int64{p.GetStampUncertaintyNanos(), p.GetReadDelayMaxNanos(), p.GetConnectNanos()} {
-		if d < 0 || d > maxInstant {
-			return fmt.Errorf("a duration of %d ns, want 0 to %d", d, int64(maxInstant))
-		}
-	}
-	return nil
-}
-
-func checkCounts(p *stampedev1.Sample) error {
-	for _, n := range [...]int64{p.GetIndex(), p.GetSession(), int64(p.GetTurn()), int64(p.GetPhase()), int64(p.GetAttempt()), int64(p.GetCoalescedChunkCount()), int64(p.GetHttpStatus())} {
-		if n < 0 {
-			return fmt.Errorf("index, session, turn, phase, attempt, http_status or coalesced_chunk_count is %d, want 0 or more", n)
-		}
-	}
-	for _, n := range [...]int32{p.GetInputTokenCount(), p.GetOutputTokenCount(), p.GetReasoningTokenCount(), p.GetCachedTokenCount(), p.GetOutputTokensAskedCount(), p.GetInputTokensAskedCount()} {
-		if n < 0 {
-			return fmt.Errorf("a token count of %d, want 0 or more", n)
-		}
-	}
-	return nil
-}
-
-func checkTexts(p *stampedev1.Sample) error {
-	for _, s := range [...]string{p.GetTokenSource(), p.GetFinishReason(), p.GetErrorKind()} {
-		if len(s) > maxWord {
-			return fmt.Errorf("a word of %d bytes, want at most %d", len(s), maxWord)
-		}
-	}
-	if n := len(p.GetErrorMessage()); n > maxMessage {
-		return fmt.Errorf("an error message of %d bytes, want at most %d", n, maxMessage)
-	}
-	return nil
-}
-
-func statusOf(o stampedev1.Outcome) measure.Status {
-	for status, outcome := range outcomes {
-		if outcome == o {
-			return measure.Status(status)
-		}
+func statusOf(outcome int32) measure.Status {
+	if outcome >= 0 && outcome < int32(len(statuses)) {
+		return statuses[outcome]
 	}
 	return measure.StatusNone
 }
+
+// statuses is the inverse of outcomes.
+var statuses = func() (all [len(outcomes)]measure.Status) {
+	for status, outcome := range outcomes {
+		all[outcome] = measure.Status(status)
+	}
+	return all
+}()
 
 func or(at *int64) int64 {
 	if at == nil {
 		return measure.Absent
 	}
-	return *at
+	return present(*at)
 }
 
 func count(n *int32) int32 {

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"strings"
@@ -36,40 +37,50 @@ func drawInstant(t *rapid.T, name string) int64 {
 	return rapid.Int64Range(-1<<50, 1<<50).Draw(t, name)
 }
 
+// drawSample is any sample that an agent may send.
+func drawSample(t *rapid.T) measure.Sample {
+	instant := func(name string) int64 { return drawInstant(t, name) }
+	word := func(name string) string { return rapid.StringN(0, 20, 200).Draw(t, name) }
+	count := func(name string, least int32) int32 { return rapid.Int32Min(least).Draw(t, name) }
+	nanos := func(name string) int64 { return rapid.Int64Range(0, 1<<60).Draw(t, name) }
+	flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
+	want := measure.Sample{
+		Index: nanos("index"), Session: nanos("session"), Turn: count("turn", 0), Phase: count("phase", 0), Attempt: count("attempt", 0),
+		Status:         measure.Status(rapid.IntRange(0, int(measure.Unsent)).Draw(t, "status")),
+		ScheduleOffset: instant("offset"), Intended: instant("intended"), Sent: instant("sent"), Headers: instant("headers"),
+		FirstToken: instant("first"), FirstOutput: instant("output"), LastToken: instant("last"), End: instant("end"),
+		TokenSource: word("source"), InputTokens: count("in", -1), OutputTokens: count("out", -1),
+		ReasoningTokens: count("reasoning", -1), CachedTokens: count("cached", -1),
+		OutputTokensAsked: count("asked", 0), InputTokensAsked: count("in asked", 0),
+		FinishReason: word("finish"), KernelStamped: flag("kernel"), StampUncertainty: nanos("width"), ReadDelayMax: nanos("delay"),
+		CoalescedChunks: count("coalesced", 0), Reused: flag("reused"), ConnectNanos: nanos("connect"), HTTPStatus: count("http", 0),
+		ErrorKind: word("kind"), ErrorMessage: word("message"), DetailShed: flag("shed"), Stale: flag("stale"),
+	}
+	if want.Sent != measure.Absent {
+		at := int64(0)
+		for range rapid.IntRange(0, 6).Draw(t, "chunks") {
+			at += rapid.Int64Range(0, 1<<40).Draw(t, "gap")
+			want.ChunkOffsets = append(want.ChunkOffsets, at)
+			want.ChunkTokens = append(want.ChunkTokens, count("tokens", 0))
+		}
+		if rapid.Bool().Draw(t, "one each") {
+			want.ChunkTokens = nil
+		}
+	}
+	return want
+}
+
 func TestSampleRoundTrip(t *testing.T) {
 	var got measure.Sample // used again and again
+	var d wire.Decoder
 	rapid.Check(t, func(t *rapid.T) {
-		instant := func(name string) int64 { return drawInstant(t, name) }
-		word := func(name string) string { return rapid.StringN(0, 20, 200).Draw(t, name) }
-		count := func(name string, least int32) int32 { return rapid.Int32Min(least).Draw(t, name) }
-		nanos := func(name string) int64 { return rapid.Int64Range(0, 1<<60).Draw(t, name) }
-		flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
-		want := measure.Sample{
-			Index: nanos("index"), Session: nanos("session"), Turn: count("turn", 0), Phase: count("phase", 0), Attempt: count("attempt", 0),
-			Status:         measure.Status(rapid.IntRange(0, int(measure.Unsent)).Draw(t, "status")),
-			ScheduleOffset: instant("offset"), Intended: instant("intended"), Sent: instant("sent"), Headers: instant("headers"),
-			FirstToken: instant("first"), FirstOutput: instant("output"), LastToken: instant("last"), End: instant("end"),
-			TokenSource: word("source"), InputTokens: count("in", -1), OutputTokens: count("out", -1),
-			ReasoningTokens: count("reasoning", -1), CachedTokens: count("cached", -1),
-			OutputTokensAsked: count("asked", 0), InputTokensAsked: count("in asked", 0),
-			FinishReason: word("finish"), KernelStamped: flag("kernel"), StampUncertainty: nanos("width"), ReadDelayMax: nanos("delay"),
-			CoalescedChunks: count("coalesced", 0), Reused: flag("reused"), ConnectNanos: nanos("connect"), HTTPStatus: count("http", 0),
-			ErrorKind: word("kind"), ErrorMessage: word("message"), DetailShed: flag("shed"), Stale: flag("stale"),
-		}
-		if want.Sent != measure.Absent {
-			at := int64(0)
-			for range rapid.IntRange(0, 6).Draw(t, "chunks") {
-				at += rapid.Int64Range(0, 1<<40).Draw(t, "gap")
-				want.ChunkOffsets = append(want.ChunkOffsets, at)
-				want.ChunkTokens = append(want.ChunkTokens, count("tokens", 0))
-			}
-			if rapid.Bool().Draw(t, "one each") {
-				want.ChunkTokens = nil
-			}
-		}
+		want := drawSample(t)
 		data, err := proto.Marshal(wire.SampleToProto(&want))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if encoded := wire.AppendSample(nil, &want); !bytes.Equal(encoded, data) {
+			t.Fatalf("encoded\n%x, protobuf\n%x", encoded, data)
 		}
 		var m stampedev1.Sample
 		if err := proto.Unmarshal(data, &m); err != nil {
@@ -78,17 +89,26 @@ func TestSampleRoundTrip(t *testing.T) {
 		if err := wire.SampleFromProto(&m, &got); err != nil {
 			t.Fatal(err)
 		}
-		seen := got
-		if len(seen.ChunkOffsets) == 0 {
-			seen.ChunkOffsets = nil
-		}
-		if len(seen.ChunkTokens) == 0 {
-			seen.ChunkTokens = nil
-		}
-		if !reflect.DeepEqual(seen, want) {
+		if seen := withoutEmpty(got); !reflect.DeepEqual(seen, want) {
 			t.Fatalf("got\n%+v, want\n%+v", seen, want)
 		}
+		if err := d.Sample(data, &got); err != nil {
+			t.Fatal(err)
+		}
+		if seen := withoutEmpty(got); !reflect.DeepEqual(seen, want) {
+			t.Fatalf("decoded\n%+v, want\n%+v", seen, want)
+		}
 	})
+}
+
+func withoutEmpty(s measure.Sample) measure.Sample {
+	if len(s.ChunkOffsets) == 0 {
+		s.ChunkOffsets = nil
+	}
+	if len(s.ChunkTokens) == 0 {
+		s.ChunkTokens = nil
+	}
+	return s
 }
 
 func TestHostileSamplesAreRefused(t *testing.T) {
@@ -117,6 +137,13 @@ func TestHostileSamplesAreRefused(t *testing.T) {
 		spoil(p)
 		if err := wire.SampleFromProto(p, &measure.Sample{}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
+		}
+		data, err := proto.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := new(wire.Decoder).Sample(data, &measure.Sample{}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s, decoded: %v", name, err)
 		}
 	}
 }
