@@ -47,7 +47,7 @@ race: ## Run all tests under the race detector
 	$(GO) test -race $(TEST_FLAGS) -timeout 20m ./...
 
 .PHONY: bench
-bench: ## Run the micro-benchmarks, then real processes against the simulator's account
+bench: $(BIN)/vegeta ## Run the micro-benchmarks, then real processes against the simulator's account
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) run ./bench $(BENCH_FLAGS)
 
@@ -101,6 +101,13 @@ $(TOOLS:%=$(BIN)/%): tools/go.mod
 	@mkdir -p $(BIN)
 	$(GO) build -C tools -o ../$(BIN)/ github.com/bufbuild/buf/cmd/buf google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv3 github.com/fullstorydev/grpcurl/cmd/grpcurl
 	@touch $(TOOLS:%=$(BIN)/%)
+
+# Peers are built to be measured beside Stampede; wrk comes from the system where it
+# is installed.
+$(BIN)/vegeta: tools/peers/go.mod
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(GO) build -C tools/peers -o ../../$(BIN)/ github.com/tsenart/vegeta/v12
+	@touch $@
 
 $(BIN)/golangci-lint: tools/lint/go.mod
 	@mkdir -p $(BIN)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -16,6 +17,21 @@ import (
 
 // patience bounds waiting for a process to say where it listens, or to end.
 const patience = 20 * time.Second
+
+// cost is what a process that has ended took.
+type cost struct {
+	cpu time.Duration // user and system
+	rss int64         // the most memory it had resident, bytes
+}
+
+func costOf(cmd *exec.Cmd) cost {
+	s := cmd.ProcessState
+	c := cost{cpu: s.UserTime() + s.SystemTime()}
+	if u, ok := s.SysUsage().(*syscall.Rusage); ok {
+		c.rss = maxRSS(u)
+	}
+	return c
+}
 
 // process is a server under way.
 type process struct {
@@ -54,40 +70,73 @@ func (p *process) expect(prefix string) (string, error) {
 	return "", fmt.Errorf("%s did not print %q: %s", p.cmd.Args[1], prefix, p.stderr)
 }
 
-// end stops the server and returns its CPU time.
-func (p *process) end() (time.Duration, error) {
+// end stops the server and returns what it took.
+func (p *process) end() (cost, error) {
 	signalErr := p.cmd.Process.Signal(syscall.SIGTERM)
 	_, _ = io.Copy(io.Discard, p.stdout)
 	err := p.cmd.Wait()
 	if err != nil {
 		err = fmt.Errorf("%s: %w: %s", p.cmd.Args[1], err, p.stderr)
 	}
-	return cpu(p.cmd), errors.Join(signalErr, err)
+	return costOf(p.cmd), errors.Join(signalErr, err)
 }
 
-// cpu is the time that an ended process has used, in user and kernel mode.
-func cpu(cmd *exec.Cmd) time.Duration {
-	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-}
-
-// finish runs a command to its end; ok are the exit codes that are no failure.
-func finish(ctx context.Context, ok []int, name string, args ...string) (time.Duration, error) {
+// finish runs a command to its end; lawful are the exit codes other than 0 that
+// are no failure.
+func finish(ctx context.Context, lawful []int, name string, args ...string) (cost, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = patience
 	var output strings.Builder
 	cmd.Stdout, cmd.Stderr = &output, &output
 	err := cmd.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		for _, code := range ok {
-			if exit.ExitCode() == code {
-				err = nil
-			}
-		}
+	if errors.As(err, &exit) && slices.Contains(lawful, exit.ExitCode()) {
+		err = nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w: %s", name, err, output.String())
+		return cost{}, fmt.Errorf("%s: %w: %s", name, err, output.String())
 	}
-	return cpu(cmd), nil
+	return costOf(cmd), nil
+}
+
+// spinArgument makes the command a busy process.
+const spinArgument = "--spin"
+
+// spin never returns; whoever started it ends it. It ends by itself when its
+// parent has gone.
+func spin() {
+	parent := os.Getppid()
+	for until := time.Now(); os.Getppid() == parent; until = until.Add(100 * time.Millisecond) {
+		for time.Now().Before(until) { // burn
+			continue
+		}
+	}
+	os.Exit(0) //nolint:forbidigo // a process that only burns
+}
+
+// keepBusy starts as many busy processes as there are cores; stop ends them.
+func keepBusy(ctx context.Context) (stop func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var all []*exec.Cmd
+	stop = func() {
+		for _, c := range all {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		}
+	}
+	for range runtime.NumCPU() {
+		c := exec.CommandContext(ctx, self, spinArgument)
+		if err := c.Start(); err != nil {
+			stop()
+			return nil, fmt.Errorf("start a busy process: %w", err)
+		}
+		all = append(all, c)
+	}
+	return stop, nil
 }
 
 // machine describes where figures come from, in a line.

@@ -6,123 +6,92 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"text/tabwriter"
 	"time"
 )
 
 // results is all that was measured; its JSON is kept.
 type results struct {
-	StartedAt time.Time  `json:"started_at"`
-	Machine   string     `json:"machine"`
-	Workload  load       `json:"workload"`
-	Separate  bool       `json:"separate"` // CPU is the agent process's alone
-	Runs      []measured `json:"runs"`
+	StartedAt time.Time `json:"started_at"`
+	Machine   string    `json:"machine"`
+	TimeScale float64   `json:"time_scale"` // of the workloads' durations
+	Workloads []result  `json:"workloads"`
+}
+
+// result is what was measured of one workload.
+type result struct {
+	Name  string    `json:"name"`
+	Title string    `json:"title"`
+	Goals []reached `json:"goals"`
+	Runs  []outcome `json:"runs"`
+
+	columns []column
+	tools   []string
+}
+
+// reached is a goal and what became of it.
+type reached struct {
+	Goal    string   `json:"goal"`
+	Value   *float64 `json:"value"` // null when it was not measured
+	Low     float64  `json:"low"`
+	High    float64  `json:"high"`
+	Reached bool     `json:"reached"`
 }
 
 // of returns one tool's runs.
-func (r *results) of(tool string) []measured {
-	var out []measured
-	for _, m := range r.Runs {
-		if m.Tool == tool {
-			out = append(out, m)
+func (r *result) of(tool string) []outcome {
+	var out []outcome
+	for _, o := range r.Runs {
+		if o.Tool == tool {
+			out = append(out, o)
 		}
 	}
 	return out
 }
 
-// median over runs of what pick returns; runs where that is nil are left out, and
-// ok is false when none is left.
-func median(runs []measured, pick func(*measured) *float64) (v float64, ok bool) {
-	var all []float64
-	for i := range runs {
-		if p := pick(&runs[i]); p != nil {
-			all = append(all, *p)
+// judge holds the runs against the goals.
+func (r *result) judge(goals []goal) {
+	first := r.of(r.tools[0])
+	for _, g := range goals {
+		var all []float64
+		if g.over != "" {
+			all = ratios(first, r.of(g.over), g.figure)
+		} else {
+			for _, o := range first {
+				if v, ok := o.Figures[g.figure]; ok {
+					all = append(all, v)
+				}
+			}
 		}
-	}
-	if len(all) == 0 {
-		return 0, false
-	}
-	slices.Sort(all)
-	n := len(all)
-	return (all[(n-1)/2] + all[n/2]) / 2, true
-}
-
-// ratios are tool a's CPU over tool b's, pair by pair.
-func (r *results) ratios(a, b string) []float64 {
-	as, bs := r.of(a), r.of(b)
-	var out []float64
-	for i := range min(len(as), len(bs)) {
-		if bs[i].CPU > 0 {
-			out = append(out, as[i].CPU/bs[i].CPU)
+		is := reached{Goal: g.String()}
+		if v, ok := middle(all); ok {
+			is.Value, is.Reached = &v, g.reached(v)
+			is.Low, is.High = all[0], all[0]
+			for _, v := range all {
+				is.Low, is.High = min(is.Low, v), max(is.High, v)
+			}
 		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// column is one figure of the table.
-type column struct {
-	title string
-	pick  func(*measured) *float64
-	scale float64
-	form  string
-}
-
-func ofSpread(of func(*measured) *spread, p99 bool) func(*measured) *float64 {
-	return func(m *measured) *float64 {
-		switch s := of(m); {
-		case s == nil:
-			return nil
-		case p99:
-			return &s.P99
-		default:
-			return &s.P50
-		}
+		r.Goals = append(r.Goals, is)
 	}
 }
 
-func columns() []column {
-	number := func(f func(*measured) float64) func(*measured) *float64 {
-		return func(m *measured) *float64 { v := f(m); return &v }
-	}
-	schedule := func(m *measured) *spread { return m.Schedule }
-	late := func(m *measured) *spread { return m.Lateness }
-	ttft := func(m *measured) *spread { return m.TTFT }
-	return []column{
-		{"requests", number(func(m *measured) float64 { return float64(m.Requests) }), 1, "%.0f"},
-		{"served", number(func(m *measured) float64 { return float64(m.Served) }), 1, "%.0f"},
-		{"schedule p50 ms", ofSpread(schedule, false), 1e3, "%.3f"},
-		{"p99 ms", ofSpread(schedule, true), 1e3, "%.3f"},
-		{"lateness p50 ms", ofSpread(late, false), 1e3, "%.3f"},
-		{"p99 ms", ofSpread(late, true), 1e3, "%.3f"},
-		{"ttft error p50 µs", ofSpread(ttft, false), 1e6, "%.0f"},
-		{"p99 µs", ofSpread(ttft, true), 1e6, "%.0f"},
-		{"CPU s", number(func(m *measured) float64 { return m.CPU }), 1, "%.2f"},
-		{"simulator CPU s", number(func(m *measured) float64 { return m.SimulatorCPU }), 1, "%.2f"},
-	}
-}
-
-// table writes the medians, and whatever doesn't add up.
-func (r *results) table(w io.Writer) {
-	l := r.Workload
-	fmt.Fprintf(w, "%d requests/s (%s) of %d words and %d tokens, TTFT %v, ITL %v, for %v; medians of %d runs\n%s\n\n",
-		l.Rate, l.Arrival, l.Prompt, l.Tokens, l.TTFT, l.ITL, l.Duration, len(r.of("stampede")), r.Machine)
+// table writes the medians, what was to be reached, and whatever doesn't add up.
+func (r *result) table(w io.Writer) {
+	fmt.Fprintf(w, "\n%s: %s; medians of %d\n\n", r.Name, r.Title, len(r.of(r.tools[0])))
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	cols := columns()
 	fmt.Fprint(tab, "tool\t")
-	for _, c := range cols {
+	for _, c := range r.columns {
 		fmt.Fprintf(tab, "%s\t", c.title)
 	}
 	fmt.Fprintln(tab)
-	for _, tool := range []string{"stampede", "vegeta"} {
+	for _, tool := range r.tools {
 		runs := r.of(tool)
 		if len(runs) == 0 {
 			continue
 		}
 		fmt.Fprintf(tab, "%s\t", tool)
-		for _, c := range cols {
-			if v, ok := median(runs, c.pick); ok {
+		for _, c := range r.columns {
+			if v, ok := median(runs, c.figure); ok {
 				fmt.Fprintf(tab, c.form+"\t", v*c.scale)
 			} else {
 				fmt.Fprint(tab, "–\t")
@@ -131,13 +100,25 @@ func (r *results) table(w io.Writer) {
 		fmt.Fprintln(tab)
 	}
 	_ = tab.Flush() // w's own errors come up where it is closed
-	if ratios := r.ratios("stampede", "vegeta"); len(ratios) > 0 {
-		n := len(ratios)
-		fmt.Fprintf(w, "\nCPU, stampede over vegeta: %.2f (%.2f to %.2f)\n", (ratios[(n-1)/2]+ratios[n/2])/2, ratios[0], ratios[n-1])
+	fmt.Fprintln(w)
+	for _, g := range r.Goals {
+		switch {
+		case g.Value == nil:
+			fmt.Fprintf(w, "  %s: not measured\n", g.Goal)
+		case g.Reached:
+			fmt.Fprintf(w, "  %s: reached, %.4g (%.4g to %.4g)\n", g.Goal, *g.Value, g.Low, g.High)
+		default:
+			fmt.Fprintf(w, "  %s: MISSED, %.4g (%.4g to %.4g)\n", g.Goal, *g.Value, g.Low, g.High)
+		}
 	}
-	for i, m := range r.of("stampede") {
-		if m.Unmatched > 0 || m.Wrong > 0 || m.Rows != m.Requests {
-			fmt.Fprintf(w, "run %d: %d rows, %d requests, %d unmatched, %d wrong\n", i+1, m.Rows, m.Requests, m.Unmatched, m.Wrong)
+	for _, o := range r.Runs {
+		if o.Problem != "" {
+			fmt.Fprintf(w, "  run %d of %s: %s\n", o.Run, o.Tool, o.Problem)
+		}
+		for _, name := range []string{"unmatched", "wrong"} {
+			if n := o.Figures[name]; n > 0 {
+				fmt.Fprintf(w, "  run %d of %s: %.0f rows %s\n", o.Run, o.Tool, n, name)
+			}
 		}
 	}
 }

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+)
+
+const heldStreams = 10_000
+
+// holdStreams has one agent hold many slow streams, apart from the controller and
+// its client, and looks at the agent's memory.
+func holdStreams(ctx context.Context, b *bench, dir string) (figures, error) {
+	l := load{Concurrency: heldStreams, Requests: heldStreams, Prompt: 32, Tokens: 64, TTFT: 500 * time.Millisecond, ITL: 500 * time.Millisecond}
+	var agent cost
+	f, err := l.measure(ctx, b, dir, func(ctx context.Context, b *bench, l load, dir, url string) (used cost, artefacts string, err error) {
+		used, agent, err = sendApart(ctx, b, l, dir, url)
+		return used, dir, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	f["agent_rss_bytes"], f["agent_cpu_s"] = float64(agent.rss), agent.cpu.Seconds()
+	f["rss_per_stream_bytes"] = float64(agent.rss) / heldStreams
+	return f, nil
+}
+
+// sendApart runs controller, agent and client in processes of their own.
+func sendApart(ctx context.Context, b *bench, l load, dir, url string) (client, agent cost, err error) {
+	spec, err := l.writeSpec(dir, url)
+	if err != nil {
+		return client, agent, err
+	}
+	controller, err := begin(ctx, b.stampede, "controller", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
+		"--data-dir", filepath.Join(dir, "data"))
+	if err != nil {
+		return client, agent, err
+	}
+	defer func() {
+		_, endErr := controller.end()
+		err = errors.Join(err, endErr)
+	}()
+	addr, err := controller.expect("grpc listening on ")
+	if err != nil {
+		return client, agent, err
+	}
+	worker, err := begin(ctx, b.stampede, "agent", "--controller", addr, "--name", "bench")
+	if err != nil {
+		return client, agent, err
+	}
+	client, err = finish(ctx, lawful, b.stampede, "run", "-f", spec, "--controller", addr, "--agents", "1", "--out", dir, "--no-progress")
+	agent, endErr := worker.end()
+	return client, agent, errors.Join(err, endErr)
+}
