@@ -93,6 +93,9 @@ type Config struct {
 
 	// MaxHeaderBytes and MaxBodyBytes bound a request. Defaults 64 KiB, 64 MiB.
 	MaxHeaderBytes, MaxBodyBytes int
+	// RequestTimeout bounds how long a request may take to come, from its first
+	// byte to its last. Default 30 s.
+	RequestTimeout time.Duration
 	// Dedicated says that the process does nothing else: the thread that writes
 	// then keeps one of Go's processors while it sleeps, which is cheaper. Give
 	// the process one more than it would have (GOMAXPROCS).
@@ -130,6 +133,9 @@ func (c *Config) setDefaults() {
 	orInt(&c.MaxRecords, 200_000)
 	orInt(&c.MaxHeaderBytes, 64<<10)
 	orInt(&c.MaxBodyBytes, 64<<20)
+	if c.RequestTimeout <= 0 {
+		c.RequestTimeout = 30 * time.Second
+	}
 	if len(c.Models) == 0 {
 		c.Models = []string{"stampede-sim"}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -36,8 +37,9 @@ type conn struct {
 	head   head
 	prompt promptText
 
-	active *stream
-	how    atomic.Int32 // set by hangUp
+	limited bool // a deadline is set for the request that is being read
+	active  *stream
+	how     atomic.Int32 // set by hangUp
 }
 
 // request is one complete request; it is valid until the next is read.
@@ -79,7 +81,7 @@ func (c *conn) settle() bool {
 			return false
 		}
 	}
-	return c.how.Load() == closeNot && !c.srv.stopping.Load()
+	return !c.leaving()
 }
 
 // finish gives up what is under way and closes the socket.
@@ -141,8 +143,35 @@ func (c *conn) read() (request, error) {
 		return req, err
 	}
 	req.came = c.came
+	if c.limited {
+		c.limited = false
+		c.deadline(time.Time{})
+	}
 	return req, nil
 }
+
+// more reads on, within the time that a request which has begun may take.
+func (c *conn) more(begun bool) error {
+	if begun && !c.limited {
+		c.limited = true
+		c.deadline(time.Now().Add(c.srv.cfg.RequestTimeout))
+	}
+	err := c.fill()
+	if c.limited && errors.Is(err, os.ErrDeadlineExceeded) && !c.leaving() {
+		return &httpError{http.StatusRequestTimeout, "the request did not come within " + c.srv.cfg.RequestTimeout.String()}
+	}
+	return err
+}
+
+// deadline is for reading; one that was set to end the connection stays.
+func (c *conn) deadline(t time.Time) {
+	_ = c.sock.SetReadDeadline(t)
+	if c.leaving() {
+		_ = c.sock.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func (c *conn) leaving() bool { return c.how.Load() != closeNot || c.srv.stopping.Load() }
 
 func (c *conn) readHead() (string, error) {
 	scanned := 0
@@ -157,7 +186,7 @@ func (c *conn) readHead() (string, error) {
 			return "", &httpError{http.StatusRequestHeaderFieldsTooLarge, "the header has more than " + strconv.Itoa(c.srv.cfg.MaxHeaderBytes) + " bytes"}
 		}
 		scanned = max(0, len(unread)-3)
-		if err := c.fill(); err != nil {
+		if err := c.more(len(unread) > 0); err != nil {
 			return "", err
 		}
 	}
@@ -176,7 +205,7 @@ func (c *conn) readBody(req *request) error {
 		return c.readChunked(req)
 	}
 	for c.w-c.r < req.length {
-		if err := c.fill(); err != nil {
+		if err := c.more(true); err != nil {
 			return err
 		}
 	}
@@ -198,7 +227,7 @@ func (c *conn) readChunked(req *request) error {
 			req.body, req.size = d.body, req.size+int64(d.scanned)
 			return nil
 		}
-		if err := c.fill(); err != nil {
+		if err := c.more(true); err != nil {
 			return err
 		}
 	}

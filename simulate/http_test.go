@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestHeadRefusals(t *testing.T) {
@@ -189,6 +190,39 @@ func TestPipelinedRequests(t *testing.T) {
 	}
 	if a, b := recordOf(t, s, "p1"), recordOf(t, s, "p2"); a.Sequence != 1 || b.Sequence != 3 || b.Connection != a.Connection {
 		t.Errorf("%+v %+v", a, b)
+	}
+}
+
+// A request that does not come is answered so and its connection closed; one that
+// has not begun, and the next after a slow one, have time.
+func TestSlowRequestsAreCut(t *testing.T) {
+	s := start(t, Config{RequestTimeout: 100 * time.Millisecond})
+	for name, part := range map[string]string{
+		"a header": "GET /health HT", "a body": "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
+		"no byte of a body": "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n",
+		"a chunk":           "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+	} {
+		_, r := dial(t, s, part)
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil || resp.StatusCode != http.StatusRequestTimeout {
+			t.Errorf("%s: %v, %v", name, resp, err)
+			continue
+		}
+		if _, err := io.ReadAll(r); err != nil {
+			t.Errorf("%s: the connection did not end: %v", name, err)
+		}
+	}
+	nc, r := dial(t, s, "GET /health HTTP/1.1\r\nHos")
+	for range 2 {
+		time.Sleep(20 * time.Millisecond)
+		fmt.Fprint(nc, "t: a\r\n\r\n")
+		if resp, err := http.ReadResponse(r, nil); err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", resp, err)
+		} else if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond)
+		fmt.Fprint(nc, "GET /health HTTP/1.1\r\nHos")
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -13,8 +14,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/tap"
 
 	"github.com/stampede-bench/stampede/internal/auth"
+	"github.com/stampede-bench/stampede/internal/guard"
 )
 
 // Environment variables that hold tokens in place of a file.
@@ -120,12 +123,20 @@ const (
 
 // serverOptions protects the gRPC port.
 func (s *shield) serverOptions() []grpc.ServerOption {
-	opts := append(s.guard.ServerOptions(),
+	arrival := guard.Arrival{}
+	opts := []grpc.ServerOption{
+		grpc.InTapHandle(func(ctx context.Context, info *tap.Info) (context.Context, error) {
+			if ctx, err := s.guard.Tap(ctx, info); err != nil {
+				return ctx, err
+			}
+			return arrival.Tap(ctx, info)
+		}),
+		grpc.ChainUnaryInterceptor(arrival.Unary), grpc.ChainStreamInterceptor(arrival.Stream),
 		grpc.MaxRecvMsgSize(maxGRPCMessage), grpc.MaxSendMsgSize(maxGRPCReport), grpc.MaxHeaderListSize(maxGRPCHeader),
 		grpc.MaxConcurrentStreams(maxGRPCStreams), grpc.ConnectionTimeout(handshakeLimit),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 15 * time.Minute, Time: 30 * time.Second, Timeout: 15 * time.Second}),
-	)
+	}
 	if s.tls != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(s.tls.Clone())))
 	}

@@ -61,7 +61,7 @@ func New(cfg Config) *Gateway {
 // Run serves until ctx ends and returns when all calls that came through the
 // gateway have ended; call it once.
 func (g *Gateway) Run(ctx context.Context) error {
-	pipe, inside := bufconn.Listen(pipeBytes), grpc.NewServer()
+	pipe, inside := bufconn.Listen(pipeBytes), grpc.NewServer(grpc.MaxRecvMsgSize(2*maxMessage)) // a body is larger in JSON
 	g.cfg.Services(inside)
 	conn, err := dialPipe(pipe)
 	if err != nil {

@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -9,6 +11,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/stampede-bench/stampede/internal/secret"
 )
@@ -128,6 +138,43 @@ func TestHTTP(t *testing.T) {
 		}
 		if (w.Header().Get("WWW-Authenticate") != "") != (w.Code == 401) {
 			t.Errorf("%q: WWW-Authenticate %q", tt.headers, w.Header().Get("WWW-Authenticate"))
+		}
+	}
+}
+
+// A call is refused before its message is asked for, and says what to do.
+func TestTap(t *testing.T) {
+	listener := bufconn.Listen(1 << 16)
+	server := grpc.NewServer(grpc.InTapHandle(guard(t).Tap), grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return nil }))
+	go func() { _ = server.Serve(listener) }()
+	defer server.Stop()
+	conn, err := grpc.NewClient("passthrough:///x", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, tt := range []struct {
+		headers []string
+		want    codes.Code
+	}{
+		{nil, codes.Unauthenticated}, {[]string{"Bearer wrong"}, codes.Unauthenticated}, {[]string{"Bearer " + runToken, "Bearer " + runToken}, codes.Unauthenticated},
+		{[]string{"Bearer " + readToken}, codes.PermissionDenied}, {[]string{"Bearer " + runToken}, codes.OK},
+	} {
+		ctx := t.Context()
+		for _, h := range tt.headers {
+			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", h)
+		}
+		stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/stampede.v1.TestService/RegisterTest")
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := status.Convert(stream.RecvMsg(&emptypb.Empty{}))
+		if got := st.Code(); got != tt.want && (tt.want != codes.OK || st.Message() != "EOF") {
+			t.Errorf("%q: %v, want %v", tt.headers, st, tt.want)
+		}
+		if tt.want != codes.OK && len(st.Details()) != 1 {
+			t.Errorf("%q: no hint in %v", tt.headers, st.Details())
 		}
 	}
 }

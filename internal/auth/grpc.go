@@ -5,36 +5,19 @@ import (
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 )
 
-// ServerOptions makes a gRPC server ask for tokens.
-func (g *Guard) ServerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-			if err := g.admit(ctx, info.FullMethod); err != nil {
-				return nil, err
-			}
-			return handle(ctx, req)
-		}),
-		grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-			if err := g.admit(stream.Context(), info.FullMethod); err != nil {
-				return err
-			}
-			return handle(srv, stream)
-		}),
+// Tap makes a gRPC server ask for tokens, as its InTapHandle: once the headers of
+// a call are there and before its message is read, which an interceptor would be
+// too late for.
+func (g *Guard) Tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	if r := g.Check(MethodRole(info.FullMethodName), bearer(info.Header.Get("authorization"))); r != nil {
+		return ctx, r.status()
 	}
-}
-
-func (g *Guard) admit(ctx context.Context, method string) error {
-	md, _ := metadata.FromIncomingContext(ctx)
-	if r := g.Check(MethodRole(method), bearer(md.Get("authorization"))); r != nil {
-		return r.status()
-	}
-	return nil
+	return ctx, nil
 }
 
 // bearer returns the token of an Authorization header. Two headers are none:
