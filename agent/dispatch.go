@@ -103,6 +103,10 @@ func (d *dispatcher) laterTurns() (next int64) {
 			return never
 		}
 		d.turns.pop()
+		if e.phase.ofRequests() {
+			s.slots.wait(e) // step deals next
+			continue
+		}
 		s.send(e, e.due)
 	}
 	return never
@@ -121,11 +125,12 @@ func (d *dispatcher) halt() {
 		d.turns.push(laterTurn{e})
 		e = e.next
 	}
-	for len(d.turns) > 0 {
-		e := d.turns.pop().entry
-		e.unsent = true
-		s.outcomes.push(e)
+	d.turns = append(d.turns, s.slots.abandon()...)
+	for _, t := range d.turns {
+		t.entry.unsent = true
+		s.outcomes.push(t.entry)
 	}
+	d.turns = nil
 	if !s.halted.Swap(true) {
 		s.askPermit()
 	}

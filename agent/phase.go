@@ -17,6 +17,7 @@ type phase struct {
 	built atomic.Bool // nothing more comes into ready
 
 	begun      atomic.Int64 // sessions of this shard that were begun
+	ended      atomic.Int64 // sessions of which all entries have their outcome
 	next       atomic.Int64 // no session from here on was begun
 	dispatched atomic.Bool  // none will be begun any more; begun is final
 
@@ -24,7 +25,6 @@ type phase struct {
 	low   atomic.Int64 // closed loop: when next reaches it, the permit runs low
 
 	// The reporter's own.
-	ended          int64 // sessions of which all entries have their outcome
 	toldDispatched bool
 	toldDrained    bool
 }
@@ -49,8 +49,11 @@ func (p *phase) begin(k int64) (low bool) {
 
 // drained reports whether every entry has its outcome.
 func (p *phase) drained() bool {
-	return p.dispatched.Load() && p.begun.Load() == p.ended
+	return p.dispatched.Load() && p.begun.Load() == p.ended.Load()
 }
+
+// ofRequests reports whether a slot is given back between the turns of a session.
+func (p *phase) ofRequests() bool { return p.Kind == schedule.Closed && !p.OfSessions }
 
 // discard empties ready, telling drop of each entry.
 func (p *phase) discard(drop func(*entry)) {

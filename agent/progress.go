@@ -17,6 +17,9 @@ func (s *shard) progress() *stampedev1.ShardProgress {
 		Ref: s.ref.Proto(), SentCount: s.sent.Load(), InFlightCount: s.inFlight.Load(),
 		TokenCount: s.tokens.Load(), DispatchedOffsetNanos: s.reached.Load(),
 	}
+	for _, p := range phases {
+		m.OpenSessionCount += max(0, p.begun.Load()-p.ended.Load())
+	}
 	if p := current(phases); p != nil {
 		m.Phase, m.NextSession = int32(p.Index), p.next.Load()
 	}

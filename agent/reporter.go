@@ -107,7 +107,7 @@ func (r *reporter) tell(p *phase, state stampedev1.ShardState) {
 func (r *reporter) take(e *entry) {
 	r.shard.live.remove(e)
 	if e.unsent {
-		e.phase.ended++
+		e.phase.ended.Add(1)
 		return
 	}
 	status := r.observe(e)
@@ -121,7 +121,7 @@ func (r *reporter) take(e *entry) {
 			return
 		}
 	}
-	e.phase.ended++
+	e.phase.ended.Add(1)
 	free(e)
 }
 
@@ -132,6 +132,9 @@ func (r *reporter) follow(e *entry) {
 	turn := int(e.turn) + 1
 	next := s.newEntry(e.phase, v, turn, e.index+1, e.k)
 	next.slot, next.offset = e.slot, e.offset
+	if e.phase.ofRequests() {
+		next.slot = -1
+	}
 	next.due = followDue(&v.session.Turns[turn], v.began, e.endedAt(now()), wordsPerSecond(s.run.spec))
 	s.later.push(next)
 	s.wake()

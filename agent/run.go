@@ -142,7 +142,7 @@ func (r *run) open(ctx context.Context, start *stampedev1.StartShard) error {
 	if c, ok := doer.(interface{ Close() }); ok {
 		r.close = c.Close
 	}
-	r.spec, r.corpus, r.plan, r.doer = spec, corpus, plan, doer
+	r.spec, r.corpus, r.plan, r.doer = spec, plan.Play(corpus), plan, doer
 	return nil
 }
 

@@ -38,7 +38,7 @@ func (s *shard) failed(e *entry) {
 // leaves everything else to the reporter.
 func (s *shard) ended(e *entry) {
 	s.inFlight.Add(-1)
-	if e.slot >= 0 && (e.last() || e.x.Status != measure.Succeeded) {
+	if e.slot >= 0 && (e.last() || e.phase.ofRequests() || e.x.Status != measure.Succeeded) {
 		s.slots.release(e.slot, e.endedAt(clock.Now()))
 		if s.deal() < s.asleep.Load() {
 			s.wake()
@@ -67,8 +67,11 @@ func (s *shard) deal() (next int64) {
 	for !s.stopping.Load() {
 		d := s.slots.take(clock.Now())
 		if d.entry != nil {
+			first := d.entry.turn == 0
 			s.send(d.entry, d.due)
-			s.taken(d.entry)
+			if first {
+				s.taken(d.entry)
+			}
 		}
 		if d.low {
 			s.askPermit()

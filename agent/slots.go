@@ -1,6 +1,10 @@
 package agent
 
-import "sync"
+import (
+	"math"
+	"slices"
+	"sync"
+)
 
 // slots deals the sessions of a closed-loop phase to the slots of a shard that
 // are free. Slots outlive phases: one that is still busy when the next phase
@@ -15,6 +19,8 @@ type slots struct {
 	end   int64  // no session begins from here on
 	free  slotHeap
 	head  *entry // next in line; kept here while the permit ends before it
+	// turns are due and wait for a slot, where slots are of requests.
+	turns turnHeap
 
 	drop func(*entry) // told of entries that are never sent
 }
@@ -81,6 +87,9 @@ type dealt struct {
 func (t *slots) take(now int64) dealt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if d, ok := t.takeTurn(now); ok {
+		return d
+	}
 	p := t.phase
 	if p == nil {
 		return dealt{next: never}
@@ -105,6 +114,47 @@ func (t *slots) take(now int64) dealt {
 		d.over = true
 	}
 	return d
+}
+
+// wait queues a later turn that is due for the next free slot. Sessions that were
+// begun come before new ones.
+func (t *slots) wait(e *entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.turns.push(laterTurn{e})
+}
+
+// abandon empties the queue of later turns.
+func (t *slots) abandon() turnHeap {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	left := t.turns
+	t.turns = nil
+	return left
+}
+
+// takeTurn pairs the turn that has been due longest with a free slot. When no
+// phase deals any more, any slot does. The caller holds the lock.
+func (t *slots) takeTurn(now int64) (dealt, bool) {
+	if len(t.turns) == 0 {
+		return dealt{}, false
+	}
+	slot := int32(slices.Index(t.busy, false))
+	due := int64(math.MinInt64)
+	if t.phase != nil {
+		if len(t.free) == 0 || t.free[0].due > now {
+			return dealt{}, false
+		}
+		f := t.free.pop()
+		slot, due = f.slot, f.due
+	}
+	if slot < 0 {
+		return dealt{}, false
+	}
+	e := t.turns.pop().entry
+	e.slot = slot
+	t.busy[slot] = true
+	return dealt{entry: e, due: max(due, e.due)}, true
 }
 
 // peek fills head if it can; false means that the phase has no more entries.

@@ -33,7 +33,7 @@ func chatting(a *Agent) {
 }
 
 func TestTurnsFollowOneAnother(t *testing.T) {
-	for _, load := range []string{"{rate: 10, arrival: constant, duration: 200ms}", "{concurrency: 2, requests: 2}"} {
+	for _, load := range []string{"{rate: 10, arrival: constant, duration: 200ms}", "{concurrency: 2, requests: 6}", "{concurrency: 2, requests: 6, concurrency_of: sessions}"} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t)
 			defer b.close()
@@ -71,7 +71,7 @@ func TestTurnsFollowOneAnother(t *testing.T) {
 }
 
 func TestFailedTurnEndsItsSession(t *testing.T) {
-	for _, load := range []string{"{rate: 10, arrival: constant, duration: 300ms}", "{concurrency: 1, requests: 3}"} {
+	for _, load := range []string{"{rate: 10, arrival: constant, duration: 300ms}", "{concurrency: 1, requests: 9}", "{concurrency: 1, requests: 9, concurrency_of: sessions}"} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t)
 			defer b.close()
@@ -108,7 +108,7 @@ func TestStopEndsSessionsBetweenTurns(t *testing.T) {
 		defer b.close()
 		a, end := b.agent()
 		chatting(a)
-		b.start("endpoint: {url: \"http://target/v1\", model: m}\nload: {stages: [{concurrency: 2, duration: 1h}]}", ref("run", 0, 1))
+		b.start("endpoint: {url: \"http://target/v1\", model: m}\nload: {stages: [{concurrency: 2, duration: 1h, concurrency_of: sessions}]}", ref("run", 0, 1))
 		b.release("run", 0, 0, 0)
 		time.Sleep(time.Second)
 		b.stop("run", time.Minute)
@@ -144,4 +144,75 @@ func TestFollowDue(t *testing.T) {
 			t.Errorf("%s: due at %v, want %v", test.name, time.Duration(got), time.Duration(test.want))
 		}
 	}
+}
+
+// TestConcurrencyOfRequests holds that a session gives its slot back between its
+// turns, so that as many requests as slots are in flight at all times, and that its
+// next turn comes before a new session.
+func TestConcurrencyOfRequests(t *testing.T) {
+	for _, of := range []string{"requests", "sessions"} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t)
+			defer b.close()
+			b.d.latency = func(string) time.Duration { return time.Second }
+			a, end := b.agent()
+			chatting(a)
+			b.start("endpoint: {url: \"http://target/v1\", model: m}\nload: {stages: [{concurrency: 2, duration: 10s, concurrency_of: "+of+"}]}", ref("run", 0, 1))
+			b.release("run", 0, 0, 0)
+			b.until(done, 1, time.Minute)
+			// Turn 2 comes 2 s after the first's end, turn 3 a second after that's.
+			first := map[int64]int64{}
+			sentWithin := 0
+			samples := b.c.samples(t)
+			for _, s := range samples {
+				if s.Status != measure.Succeeded || s.Sent < s.Intended {
+					t.Errorf("entry %d: status %d, sent %v before it was due", s.Index, s.Status, time.Duration(s.Intended-s.Sent))
+				}
+				if s.Turn == 0 {
+					first[s.Session] = s.Sent
+				}
+				if s.Sent < int64(10*time.Second) {
+					sentWithin++
+				}
+			}
+			switch of {
+			case "sessions":
+				// A session takes 6 s, so each slot begins a second one and ends it.
+				if len(first) != 4 || b.d.most > 2 {
+					t.Errorf("%d sessions were begun, at most %d requests in flight", len(first), b.d.most)
+				}
+			default:
+				if sentWithin != 20 || b.d.most != 2 {
+					t.Errorf("%d requests in 10 s, want 20; at most %d in flight, want 2", sentWithin, b.d.most)
+				}
+			}
+			if len(samples) != 3*len(first) {
+				t.Errorf("%d requests of %d sessions", len(samples), len(first))
+			}
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestStopGivesUpTurnsThatWaitForASlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.close()
+		b.d.latency = func(string) time.Duration { return time.Second }
+		a, end := b.agent()
+		chatting(a)
+		b.start("endpoint: {url: \"http://target/v1\", model: m}\nload: {stages: [{concurrency: 1, duration: 1h}]}", ref("run", 0, 1))
+		b.release("run", 0, 0, 0)
+		time.Sleep(20500 * time.Millisecond)
+		b.stop("run", 10*time.Second)
+		b.until(done, 1, 15*time.Second)
+		if n := len(b.c.samples(t)); n < 20 || n > 21 {
+			t.Errorf("%d samples of 20.5 s, one in flight", n)
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
 }

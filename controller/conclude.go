@@ -55,7 +55,7 @@ func (r *run) input(ended time.Time) report.Input {
 		base, end := r.window(p, ended)
 		in.Phases = append(in.Phases, report.Phase{
 			Name: p.Name, Warmup: p.Warmup, Closed: p.Kind == schedule.Closed, Judged: p.Judged,
-			Begin: base, End: end, Accounting: r.account(p),
+			Begin: base, End: end, Accounting: r.account(p), Sessions: r.offered(p),
 		})
 	}
 	for _, m := range r.members {
@@ -63,6 +63,14 @@ func (r *run) input(ended time.Time) report.Input {
 	}
 	in.Notices = append(in.Notices, r.remarks()...)
 	return in
+}
+
+// offered is how many sessions the schedule of an open loop yields.
+func (r *run) offered(p *phase) int64 {
+	if p.Kind == schedule.Closed || !p.released {
+		return 0
+	}
+	return p.Sessions
 }
 
 // settledBy is when the last outcome was settled: waiting for agents that did not

@@ -49,7 +49,7 @@ func (p *permits) cutIdle(now time.Time, least int64) (shift, bool) {
 		if g.dead {
 			continue
 		}
-		if g.inFlight > 0 || g.dispatched <= 0 {
+		if g.inFlight > 0 || g.sessions > 0 || g.dispatched <= 0 {
 			return shift{}, false
 		}
 		if !waiting || g.dispatched+1 < next {

@@ -47,6 +47,7 @@ type grant struct {
 	dead    bool
 
 	sent, inFlight int64
+	sessions       int64 // under way, also between two turns
 	dispatched     int64 // nominal offset
 }
 
@@ -168,6 +169,7 @@ func (g *grant) observe(m *stampedev1.ShardProgress, now time.Time) {
 	if m == nil {
 		return
 	}
+	g.sessions = m.GetOpenSessionCount()
 	g.sent, g.inFlight, g.dispatched = m.GetSentCount(), m.GetInFlightCount(), m.GetDispatchedOffsetNanos()
 	phase := int(m.GetPhase())
 	if phase < 0 || phase >= len(g.next) {
@@ -206,7 +208,7 @@ func (p *permits) kill(ref wire.Ref) granted {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := p.grants[ref]
-	g.dead, g.inFlight = true, 0
+	g.dead, g.inFlight, g.sessions = true, 0, 0
 	return g.copy()
 }
 

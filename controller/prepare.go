@@ -143,7 +143,7 @@ func (r *run) compile() error {
 	if len(plan.Phases) == 0 {
 		return errors.New("the schedule is empty: no warmup and no stage")
 	}
-	r.corpus, r.plan = corpus, plan
+	r.corpus, r.plan = plan.Play(corpus), plan
 	r.facts.notices = append(r.facts.notices, notices...)
 	for _, p := range plan.Phases {
 		r.phases = append(r.phases, &phase{Phase: p})

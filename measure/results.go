@@ -123,8 +123,8 @@ func (s *Set) dispatched(t *Throughput, phases []*phase) {
 	for _, p := range phases {
 		begin, end := p.window()
 		window += float64(end-begin) / 1e9
-		if p.lastSent <= end {
-			sent += float64(p.sent)
+		if p.lastOffered <= end {
+			sent += float64(p.offered)
 		} else {
 			sent += p.sends.until(end)
 		}

@@ -44,11 +44,13 @@ type Set struct {
 type phase struct {
 	hists [figureCount]*Histogram
 
-	begin, end              int64 // dispatch window; end 0 while it is not known
-	firstSent, lastSent     int64
-	lastToken               int64 // of succeeded requests
-	lastEnd                 int64
-	sent                    int64
+	begin, end          int64 // dispatch window; end 0 while it is not known
+	firstSent, lastSent int64
+	lastToken           int64 // of succeeded requests
+	lastEnd             int64
+	sent                int64
+	// What the schedule offered: in open loop the first turns of sessions, else all.
+	offered, lastOffered    int64
 	sends                   lane // when
 	succeeded               int64
 	inputTokens             int64
@@ -71,7 +73,7 @@ func NewSet(cfg Config) *Set {
 }
 
 func newPhase() *phase {
-	return &phase{firstSent: Absent, lastSent: Absent, lastToken: Absent, lastEnd: Absent, sends: newLane()}
+	return &phase{firstSent: Absent, lastSent: Absent, lastOffered: Absent, lastToken: Absent, lastEnd: Absent, sends: newLane()}
 }
 
 // Window tells the dispatch window of a phase, in nanoseconds since the anchor.
@@ -139,7 +141,11 @@ func (s *Set) foldSent(p *phase, x *Sample) {
 		return
 	}
 	p.sent++
-	p.sends.add(x.Sent, 1)
+	if x.Turn == 0 || s.cfg.Phases[x.Phase].Closed {
+		p.offered++
+		p.sends.add(x.Sent, 1)
+		p.lastOffered = max(p.lastOffered, x.Sent)
+	}
 	p.firstSent = earlier(p.firstSent, x.Sent)
 	p.lastSent = max(p.lastSent, x.Sent)
 	s.series.at(x.Sent).sent++
@@ -300,7 +306,9 @@ func (p *phase) merge(o *phase) (dropped int64, err error) {
 func (p *phase) add(o *phase) {
 	p.firstSent = earlier(p.firstSent, o.firstSent)
 	p.lastSent, p.lastToken, p.lastEnd = max(p.lastSent, o.lastSent), max(p.lastToken, o.lastToken), max(p.lastEnd, o.lastEnd)
+	p.lastOffered = max(p.lastOffered, o.lastOffered)
 	p.sent += o.sent
+	p.offered += o.offered
 	p.succeeded += o.succeeded
 	p.inputTokens += o.inputTokens
 	p.outputTokens += o.outputTokens

@@ -118,7 +118,7 @@ func (r *Report) measured(in *Input) {
 		s.Description = Describe(&s.Load)
 		s.Duration = s.Throughput.Duration
 		if !p.Closed && (s.Load.Rate == nil || !s.Load.Rate.Inf()) {
-			s.Throughput.OfferedRate = share(float64(p.Accounting.Planned), p.seconds())
+			s.Throughput.OfferedRate = share(p.offered(), p.seconds())
 		}
 		s.SLO = slo(limits, in.Set.Judged(scope), p.Accounting, s.Duration)
 		r.Stages = append(r.Stages, s)
@@ -127,6 +127,14 @@ func (r *Report) measured(in *Input) {
 	r.Throughput.OfferedRate = offered(r.Stages)
 	r.Duration = r.Throughput.Duration
 	r.SLO = slo(limits, in.Set.Judged(measure.Measured), r.Accounting.Accounting, r.Duration)
+}
+
+// offered is what the schedule yields: sessions, whose later turns follow answers.
+func (p *Phase) offered() float64 {
+	if p.Sessions > 0 {
+		return float64(p.Sessions)
+	}
+	return float64(p.Accounting.Planned)
 }
 
 // seconds is how long a phase was dispatched.
@@ -140,7 +148,7 @@ func offered(stages []Stage) *float64 {
 		if s.Throughput.OfferedRate == nil {
 			return nil
 		}
-		planned += float64(s.Accounting.Planned)
+		planned += *s.Throughput.OfferedRate * (s.End - s.Begin)
 		window += s.End - s.Begin
 	}
 	return share(planned, window)

@@ -72,6 +72,9 @@ type Phase struct {
 	// Begin and End bound its dispatch, in nanoseconds since the anchor. Both 0 for
 	// a phase that never began.
 	Begin, End int64
+	// Sessions is how many the schedule yields, in open loop; 0: as many as were
+	// planned, one turn each.
+	Sessions   int64
 	Accounting ledger.Accounting
 }
 

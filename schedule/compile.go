@@ -20,11 +20,12 @@ const (
 
 // Compile turns the load section of an effective spec into a plan. It evaluates
 // load functions and draws random arrivals once to count them, which takes about
-// a tenth of a second for a million entries. c is what is sent; it may be nil,
-// since only replay, which is not yet supported, looks at it. The error is of
-// type workload.Errors and names the keys.
-func Compile(spec *workload.Spec, _ dataset.Corpus) (*Plan, error) {
-	b := builder{seed: spec.Seed, plan: &Plan{}}
+// a tenth of a second for a million entries. c is what is sent: a replay takes its
+// arrivals, and a bound by requests counts its turns. It may be nil where neither
+// matters. What the run sends is plan.Play(c). The error is of type
+// workload.Errors and names the keys.
+func Compile(spec *workload.Spec, c dataset.Corpus) (*Plan, error) {
+	b := builder{seed: spec.Seed, plan: &Plan{}, corpus: c, countable: true}
 	stages := spec.Load.Stages
 	if len(stages) == 0 {
 		b.fail("load.stages", "must have at least one stage")
@@ -53,8 +54,13 @@ func Compile(spec *workload.Spec, _ dataset.Corpus) (*Plan, error) {
 type builder struct {
 	seed    int64
 	plan    *Plan
+	corpus  dataset.Corpus
 	nominal int64
 	errs    workload.Errors
+	// taken is how many sessions of the corpus the phases so far take in turn, as
+	// far as that is countable ahead.
+	taken     int64
+	countable bool
 }
 
 func (b *builder) fail(path, format string, args ...any) {
@@ -67,6 +73,11 @@ func (b *builder) add(p *Phase) {
 	p.Nominal = b.nominal
 	p.Predictable = p.Kind == Open && !p.DrainFull
 	b.nominal += p.Duration
+	if p.Sessions == Unbounded || p.Kind == Closed && p.Duration > 0 {
+		b.countable = false
+	} else if !p.replays {
+		b.taken += p.Sessions
+	}
 	b.plan.Phases = append(b.plan.Phases, p)
 }
 
@@ -99,15 +110,26 @@ func (b *builder) fill(p *Phase, path string, st *workload.Stage, stream string,
 	case kinds(st) != 1:
 		b.fail(path, "must have exactly one of rate, concurrency, func and replay")
 	case st.Replay != nil:
-		b.fail(path+".replay", "not yet supported")
+		b.replay(p, path, st)
 	case st.Concurrency != nil:
-		b.closedLoop(p, path, st)
+		b.closedLoop(p, path, b.inSessions(st))
 	default:
-		b.openLoop(p, path, st, arrivals{seed: b.seed, stream: stream, number: number})
+		b.openLoop(p, path, b.inSessions(st), arrivals{seed: b.seed, stream: stream, number: number})
 	}
 	if len(b.errs) == before {
 		b.add(p)
 	}
+}
+
+// inSessions is the stage with its bound by requests as a bound by sessions, of
+// which the last is sent whole.
+func (b *builder) inSessions(st *workload.Stage) *workload.Stage {
+	if st.Requests == 0 {
+		return st
+	}
+	out := *st
+	out.Requests = b.sessionsOf(b.taken, 0, st.Requests)
+	return &out
 }
 
 // bounds checks what every kind of load has.
@@ -143,6 +165,7 @@ func (b *builder) closedLoop(p *Phase, path string, st *workload.Stage) {
 	p.Kind = Closed
 	p.Slots = *st.Concurrency
 	p.ThinkTime = int64(st.ThinkTime)
+	p.OfSessions = st.ConcurrencyOf == workload.OfSessions
 	p.Duration = int64(st.Duration)
 	p.Sessions = Unbounded
 	if st.Requests > 0 {

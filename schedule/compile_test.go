@@ -122,7 +122,7 @@ func TestCompileErrorsNameTheirKeys(t *testing.T) {
 		want  string
 	}{
 		{workload.Stage{}, "load.stages[0]: must have exactly one of rate, concurrency, func and replay"},
-		{workload.Stage{Replay: &workload.Replay{}}, "load.stages[0].replay: not yet supported"},
+		{workload.Stage{Replay: &workload.Replay{}}, "load.stages[0].replay: needs recorded arrivals, which the dataset does not have"},
 		{stageWith(-3, "", 1, 0), "load.stages[0].rate: must be from 1e-09 to 1e+09, or inf, got -3"},
 		{stageWith(math.NaN(), "", 1, 0), "load.stages[0].rate: must be from 1e-09 to 1e+09, or inf, got NaN"},
 		{stageWith(10, "", 0, 0), "load.stages[0]: needs a duration or requests, or it never ends"},

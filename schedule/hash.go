@@ -37,7 +37,7 @@ func (h Hash) Add(o Hash) Hash {
 // for closed loops that time ends. It builds every body, so it takes a few
 // microseconds per entry.
 func WorkloadHash(plan *Plan, c dataset.Corpus, spec *workload.Spec, drawn []int64, s Shard) Hash {
-	h := hasher{corpus: c, sampling: dataset.CanonicalSampling(spec.Sampling)}
+	h := hasher{corpus: plan.Play(c), sampling: dataset.CanonicalSampling(spec.Sampling)}
 	var first int64
 	for _, p := range plan.Phases {
 		n := p.sessions(drawn)

@@ -35,7 +35,8 @@ type Phase struct {
 	// DrainFull says that the next phase waits for this one's requests.
 	DrainFull bool
 
-	Slots          int   // closed loop: requests in flight
+	Slots          int   // closed loop: requests in flight, or sessions
+	OfSessions     bool  // closed loop: a session keeps its slot between its turns
 	ThinkTime      int64 // closed loop: nanoseconds before a slot's next request
 	MaxConcurrency int   // open loop: most requests in flight; 0 is no cap
 
@@ -47,6 +48,9 @@ type Phase struct {
 	Rate float64
 
 	times timeline // nil in closed loop
+
+	replays     bool
+	from, round int64 // replay: first session of the corpus, and how many there are
 }
 
 // timeline places entries 0, 1, 2, … of a phase on its own time line, in

@@ -935,8 +935,11 @@ type ShardProgress struct {
 	// Every entry with a nominal offset up to this was dispatched and, unless
 	// in flight, has its outcome.
 	DispatchedOffsetNanos int64 `protobuf:"varint,7,opt,name=dispatched_offset_nanos,json=dispatchedOffsetNanos,proto3" json:"dispatched_offset_nanos,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// Sessions that were begun and have turns without an outcome, also while they
+	// wait for their next turn.
+	OpenSessionCount int64 `protobuf:"varint,8,opt,name=open_session_count,json=openSessionCount,proto3" json:"open_session_count,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *ShardProgress) Reset() {
@@ -1014,6 +1017,13 @@ func (x *ShardProgress) GetTokenCount() int64 {
 func (x *ShardProgress) GetDispatchedOffsetNanos() int64 {
 	if x != nil {
 		return x.DispatchedOffsetNanos
+	}
+	return 0
+}
+
+func (x *ShardProgress) GetOpenSessionCount() int64 {
+	if x != nil {
+		return x.OpenSessionCount
 	}
 	return 0
 }
@@ -2387,7 +2397,7 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\x12outbox_batch_count\x18\b \x01(\x03R\x10outboxBatchCount\x12!\n" +
 	"\foutbox_bytes\x18\t \x01(\x03R\voutboxBytes\x12(\n" +
 	"\x10clock_step_count\x18\n" +
-	" \x01(\x03R\x0eclockStepCount\"\x91\x02\n" +
+	" \x01(\x03R\x0eclockStepCount\"\xbf\x02\n" +
 	"\rShardProgress\x12'\n" +
 	"\x03ref\x18\x01 \x01(\v2\x15.stampede.v1.ShardRefR\x03ref\x12\x14\n" +
 	"\x05phase\x18\x02 \x01(\x05R\x05phase\x12!\n" +
@@ -2397,7 +2407,8 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\x0fin_flight_count\x18\x05 \x01(\x03R\rinFlightCount\x12\x1f\n" +
 	"\vtoken_count\x18\x06 \x01(\x03R\n" +
 	"tokenCount\x126\n" +
-	"\x17dispatched_offset_nanos\x18\a \x01(\x03R\x15dispatchedOffsetNanos\"\x8b\x02\n" +
+	"\x17dispatched_offset_nanos\x18\a \x01(\x03R\x15dispatchedOffsetNanos\x12,\n" +
+	"\x12open_session_count\x18\b \x01(\x03R\x10openSessionCount\"\x8b\x02\n" +
 	"\fLeaseRenewal\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12.\n" +
 	"\x13received_unix_nanos\x18\x02 \x01(\x03R\x11receivedUnixNanos\x12&\n" +
