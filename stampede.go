@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -152,6 +153,8 @@ func (l *Local) runAgent(ctx context.Context, i int) error {
 	defer conn.Close()
 	a, err := agent.New(agent.Config{
 		Conn: conn, Name: fmt.Sprintf("local-%d", i+1), Logger: l.cfg.Logger, Version: l.cfg.Version,
+		// What the controller holds needs no second copy on the same disk.
+		CorpusDir: filepath.Join(l.cfg.DataDir, controller.CorpusFolder), CorpusBytes: -1,
 	})
 	if err != nil {
 		return err

@@ -51,6 +51,13 @@ type Config struct {
 	// SpillDir is where the file lies while it is needed. Default: the system's
 	// folder for temporary files.
 	SpillDir string
+	// CorpusDir is where the data of runs is kept, by its hash, for later runs and
+	// other agents of this host. Default: stampede/corpora in the user's folder for
+	// caches.
+	CorpusDir string
+	// CorpusBytes is how much stays there after the data of a run was fetched; the
+	// longest unused goes first. Default 20 GiB; negative: all of it.
+	CorpusBytes int64
 	// LeaveTimeout bounds how long requests in flight may go on once Run's context
 	// has ended, and after it how long samples may take to be shipped: five
 	// seconds more. Default 30 s.
@@ -78,6 +85,12 @@ func (c Config) withDefaults() Config {
 	if c.SpillBytes == 0 {
 		c.SpillBytes = 1 << 30
 	}
+	if c.CorpusDir == "" {
+		c.CorpusDir = defaultCorpusDir()
+	}
+	if c.CorpusBytes == 0 {
+		c.CorpusBytes = 20 << 30
+	}
 	if c.LeaveTimeout == 0 {
 		c.LeaveTimeout = 30 * time.Second
 	}
@@ -98,7 +111,7 @@ type Agent struct {
 	corpora    corpora
 	cpu        cpuMeter
 	newSleeper func() sleeper
-	openCorpus func(*workload.Spec, string, []byte, dataset.Options) (dataset.Corpus, []string, error)
+	openCorpus func(*workload.Spec, string, *dataset.File, dataset.Options) (dataset.Corpus, []string, error)
 
 	work chan struct{} // something to send
 	beat chan struct{} // a heartbeat is wanted now
@@ -125,7 +138,7 @@ func New(cfg Config) (*Agent, error) {
 	client := stampedev1.NewAgentServiceClient(cfg.Conn)
 	return &Agent{
 		cfg: cfg, id: uuid.NewString(), log: cfg.Logger.With("agent", cfg.Name), client: client,
-		clock: newWallClock(), outbox: newOutbox(&cfg), corpora: corpora{client: client, keep: keepCorpora},
+		clock: newWallClock(), outbox: newOutbox(&cfg), corpora: corpora{client: client, dir: cfg.CorpusDir, keep: cfg.CorpusBytes},
 		cpu: newCPUMeter(), newSleeper: newSleeper, openCorpus: dataset.Open,
 		work: make(chan struct{}, 1), beat: make(chan struct{}, 1),
 		runs: map[string]*run{}, probes: map[string]*probed{}, lease: defaultLease,

@@ -170,13 +170,20 @@ func (b *builder) first(p *phase, k, offset int64) *entry {
 		session += p.release.firstSession
 	}
 	r := b.shard.run
-	v := &visit{session: r.corpus.Session(session)}
+	built, err := r.corpus.Session(session)
+	if err != nil {
+		built.Turns = make([]dataset.Turn, r.corpus.Turns(session))
+	}
+	v := &visit{session: built}
 	v.session.Index = session
 	if len(v.session.Turns) == 0 {
 		v.session.Turns = []dataset.Turn{{OffsetNanos: -1}}
 	}
 	e := b.shard.newEntry(p, v, 0, r.corpus.EntriesBefore(session), k)
 	e.offset = offset
+	if err != nil {
+		e.call, e.err = nil, err
+	}
 	return e
 }
 

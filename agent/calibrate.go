@@ -108,7 +108,11 @@ func (p *probe) calibrationText(i, n int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("calibrate: %w", err)
 	}
-	return corpus.Session(int64(i)).Turns[0].Messages[0].Content, nil
+	session, err := corpus.Session(int64(i))
+	if err != nil {
+		return "", fmt.Errorf("calibrate: %w", err)
+	}
+	return session.Turns[0].Messages[0].Content, nil
 }
 
 // tokensPerWord is the slope of tokens over words by Theil and Sen, the median of

@@ -257,7 +257,7 @@ func (b *bench) agent(change ...func(*Config)) (a *Agent, end func() error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	cfg := Config{Conn: conn, Name: "tester", NewDoer: func(target.Config) (Doer, error) { return b.d, nil }}
+	cfg := Config{Conn: conn, Name: "tester", CorpusDir: b.t.TempDir(), NewDoer: func(target.Config) (Doer, error) { return b.d, nil }}
 	for _, f := range change {
 		f(&cfg)
 	}

@@ -38,6 +38,7 @@ type run struct {
 	err    error
 	spec   *workload.Spec
 	corpus dataset.Corpus
+	file   *corpusFile // nil for synthetic data
 	plan   *schedule.Plan
 	doer   Doer
 	close  func() // nil when there is nothing to close
@@ -92,13 +93,16 @@ func (r *run) list() []*shard {
 }
 
 // wait returns when the work on all shards has ended, and then closes the client
-// of the endpoint.
+// of the endpoint and the data.
 func (r *run) wait() {
 	for _, s := range r.list() {
 		<-s.finished
 	}
 	if r.close != nil {
 		r.close()
+	}
+	if r.file != nil {
+		r.file.close()
 	}
 }
 
@@ -113,11 +117,12 @@ func (r *run) open(ctx context.Context, start *stampedev1.StartShard) error {
 	if err != nil {
 		return fmt.Errorf("run %s: effective spec: %w", r.id, err)
 	}
-	var data []byte
+	var data *dataset.File
 	if hash := start.GetCorpusHash(); hash != "" {
-		if data, err = r.agent.corpora.get(ctx, hash); err != nil {
+		if r.file, err = r.agent.corpora.open(ctx, hash); err != nil {
 			return fmt.Errorf("run %s: %w", r.id, err)
 		}
+		data = r.file.File
 	}
 	options := dataset.Options{RunID: r.id, Trial: int(start.GetTrial())}
 	corpus, _, err := r.agent.openCorpus(spec, start.GetCorpusFileName(), data, options)

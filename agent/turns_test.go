@@ -18,16 +18,16 @@ func (chats) Len() int64                  { return -1 }
 func (chats) Turns(int64) int             { return 3 }
 func (chats) EntriesBefore(i int64) int64 { return 3 * i }
 func (chats) Offset(int64) int64          { return -1 }
-func (chats) Session(i int64) dataset.Session {
+func (chats) Session(i int64) (dataset.Session, error) {
 	turn := func(text string) dataset.Turn {
 		return dataset.Turn{Messages: []dataset.Message{{Role: "user", Content: text}}, OffsetNanos: -1}
 	}
-	return dataset.Session{Index: i, OffsetNanos: -1, Turns: []dataset.Turn{turn("hello"), turn("two words"), turn("bye")}}
+	return dataset.Session{Index: i, OffsetNanos: -1, Turns: []dataset.Turn{turn("hello"), turn("two words"), turn("bye")}}, nil
 }
 
 // chatting makes an agent send chats.
 func chatting(a *Agent) {
-	a.openCorpus = func(*workload.Spec, string, []byte, dataset.Options) (dataset.Corpus, []string, error) {
+	a.openCorpus = func(*workload.Spec, string, *dataset.File, dataset.Options) (dataset.Corpus, []string, error) {
 		return chats{}, nil, nil
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -85,12 +86,22 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// prompts are rows that fill more than one message even when they are compressed.
+func prompts(n int) string {
+	var b strings.Builder
+	r := rand.New(rand.NewPCG(1, 2))
+	for range n {
+		fmt.Fprintf(&b, "{\"prompt\":\"%x%x\"}\n", r.Uint64(), r.Uint64())
+	}
+	return b.String()
+}
+
 func TestRegisterResolvesWhatIsTheCallers(t *testing.T) {
 	f := newFake()
 	env := func(name string) (string, bool) { return "sk-" + name, name == "KEY" || name == "OPENAI_API_KEY" }
 	open := func(path string) (io.ReadCloser, error) {
 		if path == "there.jsonl" {
-			return io.NopCloser(strings.NewReader(strings.Repeat("x", 1<<20+5))), nil
+			return io.NopCloser(strings.NewReader(prompts(40_000))), nil
 		}
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}

@@ -6,36 +6,40 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/stampede-bench/stampede/internal/secret"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/workload"
+	"github.com/stampede-bench/stampede/workload/source"
 )
 
 // pieceBytes is how much of a file goes up in one message.
 const pieceBytes = 512 << 10
 
 // UploadDataset brings data to the controller and returns the hash to put into
-// dataset.corpus_hash. The ending of name tells the format.
+// dataset.corpus_hash. The controller reads it as what its columns say.
 func (c *Client) UploadDataset(ctx context.Context, name string, data io.Reader) (hash string, err error) {
+	return c.upload(ctx, &stampedev1.UploadDatasetRequest{FileName: filepath.Base(name)}, data)
+}
+
+// upload sends data behind what first says of it. The controller may have it
+// already and answer at once.
+func (c *Client) upload(ctx context.Context, first *stampedev1.UploadDatasetRequest, data io.Reader) (hash string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the stream when data fails
 	stream, err := c.rpc.UploadDataset(ctx)
 	if err != nil {
-		return "", fail(err, "upload dataset %q", name)
+		return "", fail(err, "upload dataset %q", first.GetFileName())
 	}
 	buf := make([]byte, pieceBytes)
-	for first := true; ; first = false {
+	for piece := first; ; piece = new(stampedev1.UploadDatasetRequest) {
 		n, readErr := io.ReadFull(data, buf)
 		if readErr != nil && !errors.Is(readErr, io.EOF) && !errors.Is(readErr, io.ErrUnexpectedEOF) {
-			return "", fmt.Errorf("upload dataset %q: read: %w", name, readErr)
+			return "", fmt.Errorf("upload dataset %q: read: %w", first.GetFileName(), readErr)
 		}
-		if n > 0 || first {
-			piece := &stampedev1.UploadDatasetRequest{Data: buf[:n]}
-			if first {
-				piece.FileName = filepath.Base(name)
-			}
+		if piece.Data = buf[:n]; n > 0 || piece == first {
 			if stream.Send(piece) != nil {
 				break // the reason is what CloseAndRecv returns
 			}
@@ -46,7 +50,7 @@ func (c *Client) UploadDataset(ctx context.Context, name string, data io.Reader)
 	}
 	answer, err := stream.CloseAndRecv()
 	if err != nil {
-		return "", fail(err, "upload dataset %q", name)
+		return "", fail(err, "upload dataset %q", first.GetFileName())
 	}
 	return answer.GetCorpusHash(), nil
 }
@@ -72,8 +76,63 @@ func (c *Client) resolve(ctx context.Context, spec *workload.Spec) (*workload.Sp
 		return nil, fmt.Errorf("dataset.path: %w", err)
 	}
 	defer file.Close()
-	resolved.Dataset.CorpusHash, err = c.UploadDataset(ctx, spec.Dataset.Path, file)
+	resolved.Dataset.CorpusHash, err = c.uploadFile(ctx, spec, file)
 	return &resolved, err
+}
+
+// uploadFile converts a spec's file and uploads it.
+func (c *Client) uploadFile(ctx context.Context, spec *workload.Spec, file io.Reader) (hash string, err error) {
+	folder, err := os.MkdirTemp("", "stampede-corpus-*")
+	if err != nil {
+		return "", fmt.Errorf("dataset: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	name := filepath.Base(spec.Dataset.Path)
+	whole, err := spooled(file, folder)
+	if err != nil {
+		return "", fmt.Errorf("dataset.path: %w", err)
+	}
+	defer whole.Close()
+	info, err := whole.Stat()
+	if err != nil {
+		return "", fmt.Errorf("dataset.path: %w", err)
+	}
+	in := source.Input{Name: name, Data: whole, Size: info.Size()}
+	o := source.Options{Schema: spec.Dataset.Schema(), Most: spec.Dataset.SampleSize}
+	return c.uploadInputs(ctx, name, []source.Input{in}, o, filepath.Join(folder, "corpus"))
+}
+
+// uploadInputs converts data into the file at path and uploads it.
+func (c *Client) uploadInputs(ctx context.Context, name string, in []source.Input, o source.Options, path string) (hash string, err error) {
+	converted, err := source.Convert(ctx, in, o, path)
+	if err != nil {
+		return "", fmt.Errorf("dataset: %w", err)
+	}
+	made, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("dataset: %w", err)
+	}
+	defer made.Close()
+	return c.upload(ctx, &stampedev1.UploadDatasetRequest{FileName: name, CorpusHash: converted.Hash}, made)
+}
+
+// spooled returns a file that can be read at any place: the one that is given, or
+// a copy of it in folder.
+func spooled(file io.Reader, folder string) (*os.File, error) {
+	if f, ok := file.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			return f, nil
+		}
+	}
+	spool, err := os.Create(filepath.Join(folder, "spool"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(spool, file); err != nil {
+		_ = spool.Close()
+		return nil, err
+	}
+	return spool, nil
 }
 
 // key looks up the environment variable that holds the endpoint's key; a default

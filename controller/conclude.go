@@ -2,10 +2,12 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"golang.org/x/sync/errgroup"
+	"iter"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/stampede-bench/stampede/controller/store"
@@ -137,10 +139,6 @@ func (r *run) agentInput(m *member) report.Agent {
 // hashPatience bounds how long the workload hash may take.
 const hashPatience = time.Minute
 
-// hashParts is into how many shards the work is cut, to end it early and to use
-// all cores.
-const hashParts = 256
-
 // workloadHash computes the hash in hex, or nothing when that takes too long. The
 // run's load has ended, so it disturbs nothing of it.
 func (r *run) workloadHash() string {
@@ -150,24 +148,49 @@ func (r *run) workloadHash() string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), hashPatience)
 	defer cancel()
+	sum, err := sumBatches(ctx, schedule.HashBatches(r.plan, r.corpus, r.eff, drawn, schedule.Whole))
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		r.facts.notices = append(r.facts.notices, fmt.Sprintf("workload_hash was not computed: it took more than %v", hashPatience))
+		return ""
+	case err != nil:
+		r.facts.notices = append(r.facts.notices, fmt.Sprintf("workload_hash was not computed: %v", err))
+		return ""
+	}
+	return sum.String()
+}
+
+// sumBatches adds up batches on all cores. Neighbours are hashed at the same time,
+// so each part of a corpus file is read once.
+func sumBatches(ctx context.Context, batches iter.Seq[schedule.HashBatch]) (sum schedule.Hash, err error) {
+	work, ctx := errgroup.WithContext(ctx)
+	queue := make(chan schedule.HashBatch)
+	work.Go(func() error {
+		defer close(queue)
+		for b := range batches {
+			select {
+			case queue <- b:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
 	var mu sync.Mutex
-	var sum schedule.Hash
-	var next atomic.Int64
-	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := next.Add(1) - 1; i < hashParts && ctx.Err() == nil; i = next.Add(1) - 1 {
-				h := schedule.WorkloadHash(r.plan, r.corpus, r.eff, drawn, schedule.Shard{Offset: i, Stride: hashParts})
+		work.Go(func() error {
+			for b := range queue {
+				h, err := b.Sum()
+				if err != nil {
+					return err
+				}
 				mu.Lock()
 				sum = sum.Add(h)
 				mu.Unlock()
 			}
+			return nil
 		})
 	}
-	workers.Wait()
-	if ctx.Err() != nil {
-		r.facts.notices = append(r.facts.notices, fmt.Sprintf("workload_hash was not computed: it took more than %v", hashPatience))
-		return ""
-	}
-	return sum.String()
+	err = work.Wait()
+	return sum, err
 }

@@ -41,7 +41,7 @@ type Config struct {
 	// PrepareTimeout bounds how long agents may take to get ready for a run.
 	// Default 5 min.
 	PrepareTimeout time.Duration
-	// MaxUpload bounds one uploaded file, in bytes. Default 1 GiB.
+	// MaxUpload bounds one uploaded file, in bytes. Default 8 GiB.
 	MaxUpload int64
 	// Logger receives diagnostics. Default: none.
 	Logger *slog.Logger
@@ -61,7 +61,7 @@ func (cfg *Config) complete() error {
 	setDefault(&cfg.Heartbeat, min(time.Second, cfg.Lease/3))
 	setDefault(&cfg.RejoinGrace, 15*time.Second)
 	setDefault(&cfg.PrepareTimeout, 5*time.Minute)
-	setDefault(&cfg.MaxUpload, 1<<30)
+	setDefault(&cfg.MaxUpload, 8<<30)
 	setDefault(&cfg.Version, "dev")
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

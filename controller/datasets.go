@@ -29,12 +29,16 @@ func (t testService) UploadDataset(stream grpc.ClientStreamingServer[stampedev1.
 	if first.GetFileName() == "" || len(name) > maxNameBytes || !printable(name) {
 		return rpcError(fmt.Errorf("file_name: must be 1 to %d printable bytes in the first piece, got %.80q: %w", maxNameBytes, first.GetFileName(), errInvalid))
 	}
-	hash, size, err := t.c.files.keepCorpus(name, &uploadReader{piece: first.GetData(), stream: stream}, t.c.cfg.MaxUpload)
+	if hash := first.GetCorpusHash(); hash != "" && t.c.files.hasCorpus(hash) {
+		return stream.SendAndClose(&stampedev1.UploadDatasetResponse{CorpusHash: hash, SizeBytes: int64(len(first.GetData()))})
+	}
+	in := &uploadReader{piece: first.GetData(), stream: stream}
+	k, err := t.c.files.keepUpload(stream.Context(), name, first.GetSchema(), in, t.c.cfg.MaxUpload)
 	if err != nil {
 		return rpcError(err)
 	}
-	t.c.log.Info("data uploaded", "name", name, "bytes", size, "hash", hash)
-	return stream.SendAndClose(&stampedev1.UploadDatasetResponse{CorpusHash: hash, SizeBytes: size})
+	t.c.log.Info("data uploaded", "name", name, "bytes", k.size, "hash", k.hash)
+	return stream.SendAndClose(&stampedev1.UploadDatasetResponse{CorpusHash: k.hash, SizeBytes: k.size})
 }
 
 // uploadReader reads the pieces of an upload as one stream.

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -298,7 +299,7 @@ func (f *fake) startShard(m *stampedev1.StartShard) {
 }
 
 // fetch gets a corpus as agents do.
-func (f *fake) fetch(hash string) []byte {
+func (f *fake) fetch(hash string) *dataset.File {
 	if hash == "" {
 		return nil
 	}
@@ -311,10 +312,15 @@ func (f *fake) fetch(hash string) []byte {
 	for {
 		m, err := stream.Recv()
 		if err != nil {
-			return data
+			break
 		}
 		data = append(data, m.GetData()...)
 	}
+	file, err := dataset.OpenFile(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		f.r.t.Error(err)
+	}
+	return file
 }
 
 // leave says goodbye, finishes what is in flight, and goes.

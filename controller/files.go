@@ -1,8 +1,6 @@
 package controller
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +11,13 @@ import (
 	"strings"
 )
 
+// CorpusFolder is the folder of a controller's data folder that holds data, each
+// file under its hash.
+const CorpusFolder = "corpora"
+
 // files knows where things lie in the data folder:
 //
-//	corpora/HASH, corpora/HASH.name           uploaded data and the file's name
+//	corpora/HASH, corpora/HASH.name           data as corpus files, and what their source was called
 //	stampede.db                               tests, runs, what resumes them
 //	runs/TEST/segment_RUN                     samples
 //	runs/TEST/report_RUN.json, report_TEST.json and so on: RUN's, and the latest's
@@ -30,7 +32,7 @@ func (f files) prepare() error {
 	return nil
 }
 
-func (f files) corpora() string { return filepath.Join(f.data, "corpora") }
+func (f files) corpora() string { return filepath.Join(f.data, CorpusFolder) }
 func (f files) runs() string    { return filepath.Join(f.data, "runs") }
 
 func (f files) test(testID string) string { return filepath.Join(f.runs(), testID) }
@@ -69,45 +71,6 @@ func (f files) hasCorpus(hash string) bool {
 	}
 	_, err = os.Stat(path)
 	return err == nil
-}
-
-// readCorpus returns uploaded data and the name of its file.
-func (f files) readCorpus(hash string) (name string, data []byte, err error) {
-	path, err := f.corpus(hash)
-	if err != nil {
-		return "", nil, err
-	}
-	if data, err = os.ReadFile(path); err != nil {
-		return "", nil, fmt.Errorf("data with hash %s: %w", hash, err)
-	}
-	n, err := os.ReadFile(path + ".name")
-	if err != nil {
-		return "", nil, fmt.Errorf("name of the data with hash %s: %w", hash, err)
-	}
-	return string(n), data, nil
-}
-
-// keepCorpus stores data under its hash, so that agents can fetch it.
-func (f files) keepCorpus(name string, r io.Reader, limit int64) (hash string, size int64, err error) {
-	tmp, err := os.CreateTemp(f.corpora(), ".upload-*")
-	if err != nil {
-		return "", 0, fmt.Errorf("keep data: %w", err)
-	}
-	defer os.Remove(tmp.Name())
-	sum := sha256.New()
-	size, err = io.Copy(io.MultiWriter(tmp, sum), io.LimitReader(r, limit+1))
-	if err == nil && size > limit {
-		err = fmt.Errorf("a file may have %d bytes: %w", limit, errTooLarge)
-	}
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return "", 0, fmt.Errorf("keep data %.80q: %w", name, err)
-	}
-	hash = hex.EncodeToString(sum.Sum(nil))
-	path := filepath.Join(f.corpora(), hash)
-	if err := errors.Join(writeFile(path+".name", []byte(name)), os.Rename(tmp.Name(), path)); err != nil {
-		return "", 0, fmt.Errorf("keep data %.80q: %w", name, err)
-	}
-	return hash, size, nil
 }
 
 // dataset opens a file under the dataset folder. Links that lead out of it, and

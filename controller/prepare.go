@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -51,17 +50,7 @@ func (r *run) resolve() error {
 		}
 		e.APIKey = secret.New(key)
 	}
-	d := &r.eff.Dataset
-	if d.Path == "" || d.CorpusHash != "" {
-		return nil
-	}
-	file, err := r.c.files.dataset(d.Path)
-	if err != nil {
-		return fmt.Errorf("dataset.path %q: %w", d.Path, err)
-	}
-	defer file.Close()
-	d.CorpusHash, _, err = r.c.files.keepCorpus(filepath.Base(d.Path), file, r.c.cfg.MaxUpload)
-	return err
+	return r.gather()
 }
 
 // awaitAgents waits for as many agents as were asked for and counts on them.
@@ -124,15 +113,15 @@ func distinguish(members []*member) {
 // compile makes the corpus and the plan of the effective spec.
 func (r *run) compile() error {
 	r.setState(stampedev1.State_STATE_PENDING, "preparing the data and the schedule")
-	var raw []byte
+	var data *dataset.File
 	if hash := r.eff.Dataset.CorpusHash; hash != "" {
-		name, b, err := r.c.files.readCorpus(hash)
+		file, err := r.c.files.openCorpus(hash)
 		if err != nil {
 			return err
 		}
-		raw, r.data = b, corpusData{hash: hash, fileName: name}
+		r.file, data, r.data = file, file.File, corpusData{hash: hash, fileName: file.name}
 	}
-	corpus, notices, err := dataset.Open(r.eff, r.data.fileName, raw, dataset.Options{RunID: r.id})
+	corpus, notices, err := dataset.Open(r.eff, r.data.fileName, data, dataset.Options{RunID: r.id})
 	if err != nil {
 		return fmt.Errorf("dataset: %w", err)
 	}

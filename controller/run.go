@@ -48,6 +48,7 @@ type run struct {
 	eff     *workload.Spec
 	plan    *schedule.Plan
 	corpus  dataset.Corpus
+	file    *corpusFile // nil for synthetic data
 	data    corpusData
 	facts   facts
 
@@ -162,6 +163,9 @@ func (r *run) live() {
 	r.finish(err)
 	r.over = true
 	r.endKeeping()
+	if r.file != nil {
+		r.file.close()
+	}
 	for _, event := range r.mail.close() {
 		event()
 	}

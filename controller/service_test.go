@@ -287,9 +287,16 @@ func TestUploadedDataReachesTheAgents(t *testing.T) {
 			data = fmt.Appendf(data, "{\"prompt\":\"question %d\",\"output_tokens\":5}\n", i)
 		}
 		up, err := r.upload("../dir/questions.jsonl", data[:100], data[100:])
-		sum := sha256.Sum256(data)
-		if err != nil || up.GetCorpusHash() != hex.EncodeToString(sum[:]) || up.GetSizeBytes() != int64(len(data)) {
+		if err != nil || up.GetSizeBytes() != int64(len(data)) {
 			t.Fatalf("%v, %v", up, err)
+		}
+		corpus, err := os.ReadFile(filepath.Join(r.c.files.corpora(), up.GetCorpusHash()))
+		sum := sha256.Sum256(corpus)
+		if err != nil || up.GetCorpusHash() != hex.EncodeToString(sum[:]) {
+			t.Fatalf("hash %s, %v", up.GetCorpusHash(), err)
+		}
+		if again, err := r.upload("questions.corpus", corpus); err != nil || again.GetCorpusHash() != up.GetCorpusHash() {
+			t.Errorf("the corpus file itself: %v, %v", again, err)
 		}
 		r.agent("a").join()
 		r.agent("b").join()
@@ -303,6 +310,8 @@ func TestUploadedDataReachesTheAgents(t *testing.T) {
 		wantCode(t, err, "InvalidArgument", "file_name")
 		_, err = r.upload("x")
 		wantCode(t, err, "InvalidArgument", "empty")
+		_, err = r.upload("bad.jsonl", []byte("{\"prompt\":\"x\"}\n{\"prompt\":7}\n"))
+		wantCode(t, err, "InvalidArgument", "bad.jsonl:2:11: prompt: must be a string, got number")
 		left, err := filepath.Glob(filepath.Join(r.c.files.corpora(), ".*"))
 		if err != nil || len(left) != 0 {
 			t.Errorf("left behind: %v, %v", left, err)

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
+	"iter"
 	"math/bits"
 
 	"github.com/stampede-bench/stampede/workload"
@@ -35,24 +37,100 @@ func (h Hash) Add(o Hash) Hash {
 // of Whole. In closed loop entries have no offset, and their number is known only
 // after the run: drawn[p] is how many sessions of phase p were drawn; it is used
 // for closed loops that time ends. It builds every body, so it takes a few
-// microseconds per entry.
-func WorkloadHash(plan *Plan, c dataset.Corpus, spec *workload.Spec, drawn []int64, s Shard) Hash {
-	h := hasher{corpus: plan.Play(c), sampling: dataset.CanonicalSampling(spec.Sampling)}
-	var first int64
-	for _, p := range plan.Phases {
-		n := p.sessions(drawn)
+// microseconds per entry. It fails only when the corpus can't be read any more.
+func WorkloadHash(plan *Plan, c dataset.Corpus, spec *workload.Spec, drawn []int64, s Shard) (Hash, error) {
+	var sum Hash
+	for batch := range HashBatches(plan, c, spec, drawn, s) {
+		h, err := batch.Sum()
+		if err != nil {
+			return Hash{}, err
+		}
+		sum = sum.Add(h)
+	}
+	return sum, nil
+}
+
+// HashBatch is a part of a WorkloadHash, of sessions that stand together.
+type HashBatch struct {
+	corpus   dataset.Corpus
+	sampling []byte
+	due      []due
+}
+
+// due is a session and the offset of its first turn, or -1.
+type due struct{ session, offset int64 }
+
+// batchSessions is how many sessions make a batch.
+const batchSessions = 256
+
+// HashBatches divides the work of WorkloadHash, which is the sum of all of them.
+// Batches may be summed in any order and at the same time.
+func HashBatches(plan *Plan, c dataset.Corpus, spec *workload.Spec, drawn []int64, s Shard) iter.Seq[HashBatch] {
+	return func(yield func(HashBatch) bool) {
+		sampling := dataset.CanonicalSampling(spec.Sampling)
+		played := plan.Play(c)
+		batch := func(d []due) HashBatch { return HashBatch{corpus: played, sampling: sampling, due: d} }
+		var gathered []due
+		for d := range plan.sessions(drawn, s) {
+			if gathered = append(gathered, d); len(gathered) < batchSessions {
+				continue
+			}
+			if !yield(batch(gathered)) {
+				return
+			}
+			gathered = nil
+		}
+		if len(gathered) > 0 {
+			yield(batch(gathered))
+		}
+	}
+}
+
+// sessions yields the sessions of a shard, in the order of the phases.
+func (plan *Plan) sessions(drawn []int64, s Shard) iter.Seq[due] {
+	return func(yield func(due) bool) {
+		var first int64
+		for _, p := range plan.Phases {
+			n := p.sessions(drawn)
+			for k, offset := range p.hashed(s, n) {
+				if !yield(due{first + k, offset}) {
+					return
+				}
+			}
+			first += n
+		}
+	}
+}
+
+// hashed yields a shard's sessions of n in the phase with what goes into the hash
+// as their offset.
+func (p *Phase) hashed(s Shard, n int64) iter.Seq2[int64, int64] {
+	return func(yield func(int64, int64) bool) {
 		if p.Kind == Open {
 			for k, offset := range p.Arrivals(s, 0) {
-				h.session(first+k, p.Nominal+offset)
+				if !yield(k, p.Nominal+offset) {
+					return
+				}
 			}
-		} else {
-			for k := range p.drawn(s, n) {
-				h.session(first+k, -1)
+			return
+		}
+		for k := range p.drawn(s, n) {
+			if !yield(k, -1) {
+				return
 			}
 		}
-		first += n
 	}
-	return h.sum
+}
+
+// Sum is the part's hash.
+func (b HashBatch) Sum() (Hash, error) {
+	h := hasher{corpus: b.corpus, sampling: b.sampling}
+	for _, d := range b.due {
+		if err := h.session(d.session, d.offset); err != nil {
+			return Hash{}, err
+		}
+	}
+	return h.sum, nil
 }
 
 // sessions is how many sessions of the phase there were.
@@ -94,8 +172,11 @@ type hasher struct {
 
 // session adds the entries of session i. The first turn is due at offset, or at
 // no fixed time when that is negative; later turns follow answers.
-func (h *hasher) session(i, offset int64) {
-	session := h.corpus.Session(i)
+func (h *hasher) session(i, offset int64) error {
+	session, err := h.corpus.Session(i)
+	if err != nil {
+		return fmt.Errorf("workload hash: session %d: %w", i, err)
+	}
 	index := h.corpus.EntriesBefore(i)
 	for t := range session.Turns {
 		h.buffer = binary.BigEndian.AppendUint64(h.buffer[:0], uint64(index+int64(t)))
@@ -109,4 +190,5 @@ func (h *hasher) session(i, offset int64) {
 		h.sum = h.sum.Add(sha256.Sum256(h.buffer))
 		offset = -1
 	}
+	return nil
 }

@@ -35,23 +35,31 @@ func open(t interface{ Fatalf(string, ...any) }, spec *workload.Spec, o dataset.
 	return c
 }
 
+func hashOf(t interface{ Fatalf(string, ...any) }, plan *Plan, c dataset.Corpus, spec *workload.Spec, drawn []int64, s Shard) Hash {
+	h, err := WorkloadHash(plan, c, spec, drawn, s)
+	if err != nil {
+		t.Fatalf("hash: %v", err)
+	}
+	return h
+}
+
 func TestWorkloadHashesOfShardsAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spec := mixed(rapid.Int64Range(0, 5).Draw(t, "seed"))
 		c := open(t, spec, dataset.Options{})
 		plan := compile(t, spec.Seed, spec.Load.Stages...)
 		drawn := []int64{0, rapid.Int64Range(0, 40).Draw(t, "drawn")}
-		whole := WorkloadHash(plan, c, spec, drawn, Whole)
+		whole := hashOf(t, plan, c, spec, drawn, Whole)
 		for _, n := range []int{1, 2, 3, 8} {
 			var sum Hash
 			for _, s := range Whole.Split(n) {
 				if s.Offset == 1 {
 					for _, part := range s.Split(3) {
-						sum = sum.Add(WorkloadHash(plan, c, spec, drawn, part))
+						sum = sum.Add(hashOf(t, plan, c, spec, drawn, part))
 					}
 					continue
 				}
-				sum = sum.Add(WorkloadHash(plan, c, spec, drawn, s))
+				sum = sum.Add(hashOf(t, plan, c, spec, drawn, s))
 			}
 			if sum != whole {
 				t.Fatalf("%d shards: %s, the whole %s", n, sum, whole)
@@ -70,7 +78,7 @@ func TestWorkloadHashKnowsWhatIsSentAndNothingElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return WorkloadHash(plan, open(t, spec, o), spec, drawn, Whole).String()
+		return hashOf(t, plan, open(t, spec, o), spec, drawn, Whole).String()
 	}
 	base := hash(nil, dataset.Options{}, 0, 0, 10)
 	for name, same := range map[string]string{
@@ -109,7 +117,7 @@ func TestGoldenWorkloadHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := WorkloadHash(plan, open(t, spec, dataset.Options{}), spec, []int64{0, 0, 10}, Whole)
+	got := hashOf(t, plan, open(t, spec, dataset.Options{}), spec, []int64{0, 0, 10}, Whole)
 	golden(t, "workload_hash.txt", got.String()+"\n")
 }
 

@@ -91,11 +91,11 @@ func (p *played) Turns(i int64) int {
 	return p.Corpus.Turns(s.session(k))
 }
 
-func (p *played) Session(i int64) dataset.Session {
+func (p *played) Session(i int64) (dataset.Session, error) {
 	s, k := p.of(i)
-	session := p.Corpus.Session(s.session(k))
+	session, err := p.Corpus.Session(s.session(k))
 	session.Index = i
-	return session
+	return session, err
 }
 
 func (p *played) EntriesBefore(i int64) int64 {

@@ -36,8 +36,8 @@ func (r recording) EntriesBefore(i int64) int64 {
 	return n
 }
 
-func (r recording) Session(i int64) dataset.Session {
-	return dataset.Session{Index: i, OffsetNanos: r.Offset(i), Turns: make([]dataset.Turn, r.Turns(i))}
+func (r recording) Session(i int64) (dataset.Session, error) {
+	return dataset.Session{Index: i, OffsetNanos: r.Offset(i), Turns: make([]dataset.Turn, r.Turns(i))}, nil
 }
 
 const second64 = int64(time.Second)
@@ -173,7 +173,7 @@ func TestPlayedSessions(t *testing.T) {
 	want := []int64{0, 1, 3, 4, 3, 4, 2, 0, 3, 4, 0, 1}
 	entries := int64(0)
 	for i, from := range want {
-		s := played.Session(int64(i))
+		s, _ := played.Session(int64(i))
 		if len(s.Turns) != c.turns[from] || s.Index != int64(i) || s.OffsetNanos != from || played.Turns(int64(i)) != c.turns[from] || played.Offset(int64(i)) != from {
 			t.Errorf("session %d: %d turns, index %d, offset %d; want session %d", i, len(s.Turns), s.Index, s.OffsetNanos, from)
 		}
@@ -218,13 +218,13 @@ func TestHashOfReplay(t *testing.T) {
 	c := recording{offsets: []int64{0, 1, 2, 3, 4, 5, 6}, turns: []int{1, 2, 3, 1, 2, 1, 1}}
 	spec := &workload.Spec{Load: workload.Load{Stages: []workload.Stage{{Replay: &workload.Replay{Offset: 2}}}}}
 	plan := replayPlan(t, c, spec.Load.Stages...)
-	whole := WorkloadHash(plan, c, spec, nil, Whole)
-	if again := WorkloadHash(plan, plan.Play(c), spec, nil, Whole); again != whole {
+	whole := hashOf(t, plan, c, spec, nil, Whole)
+	if again := hashOf(t, plan, plan.Play(c), spec, nil, Whole); again != whole {
 		t.Error("the hash depends on whether the corpus is played")
 	}
 	var sum Hash
 	for _, part := range Whole.Split(3) {
-		sum = sum.Add(WorkloadHash(plan, c, spec, nil, part))
+		sum = sum.Add(hashOf(t, plan, c, spec, nil, part))
 	}
 	if sum != whole {
 		t.Error("the hash depends on the number of agents")

@@ -1,6 +1,9 @@
 package workload
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 // Endpoint types.
 const (
@@ -59,6 +62,15 @@ var datasetNames = append([]string{DatasetSynthetic, DatasetShareGPT, DatasetJSO
 // said is synthetic.
 func (d Dataset) Synthetic() bool {
 	return d.Name == DatasetSynthetic || d.Name == "" && d.Path == "" && d.CorpusHash == ""
+}
+
+// Schema is what the rows of d mean, as package source names it; empty when the
+// columns tell.
+func (d Dataset) Schema() string {
+	if d.Name == DatasetShareGPT || slices.Contains(hubDatasets, d.Name) {
+		return d.Name
+	}
+	return ""
 }
 
 var testID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

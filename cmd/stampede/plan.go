@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/stampede-bench/stampede/schedule"
 	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/dataset"
+	"github.com/stampede-bench/stampede/workload/source"
 )
 
 func newPlanCommand(io streams) *cobra.Command {
@@ -20,27 +22,28 @@ func newPlanCommand(io streams) *cobra.Command {
 		Short: "Show what a run would send and when, without sending anything",
 		Example: `  stampede plan -f spec.yaml
   stampede plan --url http://localhost:8000/v1 --rate 10 --duration 60s`,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, _, err := spec.spec(io.in, "")
 			if err != nil {
 				return err
 			}
-			return plan(io.out, s)
+			return plan(cmd.Context(), io.out, s)
 		},
 	}
 	spec = addSpecFlags(cmd.Flags())
 	return cmd
 }
 
-func plan(w io.Writer, spec *workload.Spec) error {
+func plan(ctx context.Context, w io.Writer, spec *workload.Spec) error {
 	effective, notices := spec.WithDefaults()
 	if err := effective.NotYet(); err != nil {
 		return err
 	}
-	corpus, more, err := openCorpus(effective)
+	corpus, more, done, err := openCorpus(ctx, effective)
 	if err != nil {
 		return err
 	}
+	defer done()
 	p, err := schedule.Compile(effective, corpus)
 	if err != nil {
 		return err
@@ -51,46 +54,103 @@ func plan(w io.Writer, spec *workload.Spec) error {
 	if err := schedule.Plot(w, p, min(width(w), 120), 12); err != nil {
 		return err
 	}
-	planTotals(w, p, corpus)
-	fmt.Fprintf(w, "workload hash %s\n", schedule.WorkloadHash(p, corpus, effective, make([]int64, len(p.Phases)), schedule.Whole))
+	if err := planTotals(w, p, corpus); err != nil {
+		return err
+	}
+	hash, err := schedule.WorkloadHash(p, corpus, effective, make([]int64, len(p.Phases)), schedule.Whole)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "workload hash %s\n", hash)
 	return nil
 }
 
-func openCorpus(spec *workload.Spec) (dataset.Corpus, []string, error) {
+// openCorpus makes the corpus of a spec from this process's files. done frees
+// what it takes.
+func openCorpus(ctx context.Context, spec *workload.Spec) (c dataset.Corpus, notices []string, done func(), err error) {
 	if spec.Dataset.Path == "" {
-		return dataset.Open(spec, "", nil, dataset.Options{})
+		c, notices, err = dataset.Open(spec, "", nil, dataset.Options{})
+		return c, notices, func() {}, err
 	}
-	data, err := os.ReadFile(spec.Dataset.Path)
+	file, done, err := convertFile(ctx, spec.Dataset)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if c, notices, err = dataset.Open(spec, filepath.Base(spec.Dataset.Path), file, dataset.Options{}); err != nil {
+		done()
+	}
+	return c, notices, done, err
+}
+
+// convertFile brings a file into the form of a corpus, in a temporary file.
+func convertFile(ctx context.Context, d workload.Dataset) (file *dataset.File, done func(), err error) {
+	in, err := os.Open(d.Path)
 	if err != nil {
 		return nil, nil, usageError(fmt.Errorf("dataset.path: %w", err), "")
 	}
-	return dataset.Open(spec, filepath.Base(spec.Dataset.Path), data, dataset.Options{})
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return nil, nil, fmt.Errorf("dataset.path: %w", err)
+	}
+	folder, err := os.MkdirTemp("", "stampede-corpus-*")
+	if err != nil {
+		return nil, nil, fmt.Errorf("dataset: %w", err)
+	}
+	path := filepath.Join(folder, "corpus")
+	input := source.Input{Name: filepath.Base(d.Path), Data: in, Size: info.Size()}
+	converted, err := source.Convert(ctx, []source.Input{input}, source.Options{Schema: d.Schema(), Most: d.SampleSize}, path)
+	if err != nil {
+		_ = os.RemoveAll(folder)
+		return nil, nil, err
+	}
+	made, err := os.Open(path)
+	if err == nil {
+		file, err = dataset.OpenFile(made, converted.Bytes)
+	}
+	done = func() {
+		_ = made.Close()
+		_ = os.RemoveAll(folder)
+	}
+	if err != nil {
+		done()
+		return nil, nil, fmt.Errorf("dataset: %w", err)
+	}
+	return file, done, nil
 }
 
 // planTotals prints what is known before anything was sent; a closed loop that
 // time bounds sends as many as the endpoint answers.
-func planTotals(w io.Writer, p *schedule.Plan, corpus dataset.Corpus) {
+func planTotals(w io.Writer, p *schedule.Plan, corpus dataset.Corpus) error {
 	var total, tokensIn, tokensOut int64
 	first := int64(0)
 	for _, ph := range p.Phases {
 		if ph.Sessions == schedule.Unbounded {
 			continue
 		}
-		in, out := tokens(corpus, first, first+ph.Sessions)
+		in, out, err := tokens(corpus, first, first+ph.Sessions)
+		if err != nil {
+			return err
+		}
 		first += ph.Sessions
 		if !ph.Warmup {
 			total, tokensIn, tokensOut = total+ph.Sessions, tokensIn+in, tokensOut+out
 		}
 	}
 	fmt.Fprintf(w, "requests %d · input tokens %d · output tokens %d (asked)\n", total, tokensIn, tokensOut)
+	return nil
 }
 
-func tokens(corpus dataset.Corpus, from, to int64) (in, out int64) {
+func tokens(corpus dataset.Corpus, from, to int64) (in, out int64, err error) {
 	for i := from; i < to; i++ {
-		for _, t := range corpus.Session(i).Turns {
+		session, err := corpus.Session(i)
+		if err != nil {
+			return 0, 0, err
+		}
+		for _, t := range session.Turns {
 			in += int64(t.InputTokens)
 			out += int64(t.OutputTokens)
 		}
 	}
-	return in, out
+	return in, out, nil
 }

@@ -20,7 +20,8 @@ const module = "github.com/stampede-bench/stampede"
 var allowed = map[string][]string{
 	".":                  {"agent", "client", "controller", "report", "workload"},
 	"workload":           {"internal/exactmath"},
-	"workload/dataset":   {"workload", "internal/draw"},
+	"workload/dataset":   {"proto/stampede/v1", "workload", "internal/draw"},
+	"workload/source":    {"workload", "workload/dataset"},
 	"schedule":           {"workload", "workload/dataset", "internal/draw", "internal/exactmath"},
 	"measure":            {"measure/interval"},
 	"measure/interval":   {},
@@ -30,14 +31,14 @@ var allowed = map[string][]string{
 	"report":             {"ledger", "measure", "measure/interval", "workload"},
 	"report/export":      {"report", "workload"},
 	"report/plot":        {"report"},
-	"controller":         {"controller/...", "ledger", "measure", "proto/stampede/v1", "report", "schedule", "workload", "workload/dataset", "internal/wire"},
+	"controller":         {"controller/...", "ledger", "measure", "proto/stampede/v1", "report", "schedule", "workload", "workload/dataset", "workload/source", "internal/wire"},
 	"controller/store":   {"proto/stampede/v1", "workload"},
 	"controller/journal": {"proto/stampede/v1"},
 	"controller/gateway": {"controller/gateway/restapi", "controller/store", "proto/stampede/v1", "report", "report/plot", "workload", "internal/wire"},
 
 	"controller/gateway/restapi": {"proto/stampede/v1"},
 
-	"client":             {"measure", "proto/stampede/v1", "report", "workload", "internal/wire"},
+	"client":             {"measure", "proto/stampede/v1", "report", "workload", "workload/source", "internal/wire"},
 	"simulate":           {},
 	"bench":              {"report", "simulate"},
 	"e2e":                {},
@@ -56,7 +57,7 @@ var allowed = map[string][]string{
 	"internal/exactmath": {},
 	"internal/archtest":  {},
 	"proto/stampede/v1":  {},
-	"cmd/stampede":       {".", "agent", "client", "controller", "report", "report/export", "report/plot", "schedule", "simulate", "workload", "workload/dataset", "internal/..."},
+	"cmd/stampede":       {".", "agent", "client", "controller", "report", "report/export", "report/plot", "schedule", "simulate", "workload", "workload/dataset", "workload/source", "internal/..."},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

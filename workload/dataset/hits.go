@@ -24,11 +24,14 @@ func (h Hits) Rate() float64 {
 // sessions from from to to-1 one after another, forgot nothing, kept whole blocks
 // of so many tokens, replies too, and had no template of its own around messages.
 // A word counts for tokensPerWord tokens.
-func ExpectedHits(c Corpus, from, to int64, block int, tokensPerWord float64) Hits {
+func ExpectedHits(c Corpus, from, to int64, block int, tokensPerWord float64) (Hits, error) {
 	cache := blockCache{known: map[uint64]struct{}{}, words: max(1, int(math.Round(float64(block)/tokensPerWord)))}
 	var h Hits
 	for i := from; i < to; i++ {
-		s := c.Session(i)
+		s, err := c.Session(i)
+		if err != nil {
+			return h, err
+		}
 		var history []string
 		for t, turn := range s.Turns {
 			for _, m := range turn.Messages {
@@ -47,7 +50,7 @@ func ExpectedHits(c Corpus, from, to int64, block int, tokensPerWord float64) Hi
 			}
 		}
 	}
-	return h
+	return h, nil
 }
 
 func tokensOf(words int, perWord float64) int64 { return int64(math.Round(float64(words) * perWord)) }

@@ -1,9 +1,9 @@
 package dataset
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/stampede-bench/stampede/internal/draw"
@@ -23,10 +23,9 @@ type Options struct {
 }
 
 // Open makes the corpus of an effective spec: synthetic prompts, or the sessions
-// in the bytes of a file. fileName is for errors and for its extension. It also
-// returns notices on what was cut or left out. Errors in data name file, line
-// and column.
-func Open(spec *workload.Spec, fileName string, data []byte, o Options) (Corpus, []string, error) {
+// of a corpus file, which must stay open. name is what notices call the file. It
+// also returns notices on what was cut or left out.
+func Open(spec *workload.Spec, name string, file *File, o Options) (Corpus, []string, error) {
 	out, err := outputLength(spec)
 	if err != nil {
 		return nil, nil, err
@@ -35,10 +34,10 @@ func Open(spec *workload.Spec, fileName string, data []byte, o Options) (Corpus,
 		c, err := newSynthetic(spec, out, o)
 		return c, nil, err
 	}
-	if data == nil {
-		return nil, nil, fmt.Errorf("dataset %q: it has no built-in data; give a file as dataset.path", spec.Dataset.Name)
+	if file == nil {
+		return nil, nil, fmt.Errorf("dataset %q: its data is not there", cmp.Or(spec.Dataset.Name, spec.Dataset.Path))
 	}
-	return openFile(spec, fileName, data, out, o)
+	return openRecorded(spec, cmp.Or(name, "dataset"), file, out, o)
 }
 
 // output draws lengths of replies.
@@ -85,33 +84,25 @@ func lengthAt(d workload.Dist, draws draw.Stream, i int64, n uint64) int {
 	return d.At(1-draws.Uniform(i, 2*n), 1-draws.Uniform(i, 2*n+1))
 }
 
-// openFile reads conversations by what the file holds, not by how it is called;
-// only extensions that promise something else are refused.
-func openFile(spec *workload.Spec, name string, data []byte, out output, o Options) (Corpus, []string, error) {
-	if name == "" {
-		name = "dataset"
+func openRecorded(spec *workload.Spec, name string, file *File, out output, o Options) (Corpus, []string, error) {
+	var notices []string
+	for _, n := range file.Notes() {
+		notices = append(notices, fmt.Sprintf("%s: %s: %d", name, n.Text, n.Count))
 	}
-	r := reader{
-		file: name, data: data,
-		conversationsOnly: spec.Dataset.Name == workload.DatasetShareGPT,
-		multiTurn:         o.MultiTurn, most: spec.Dataset.SampleSize,
-		tokensPerWord: perWord(spec),
-	}
-	switch ext := strings.ToLower(filepath.Ext(name)); ext {
-	case ".csv", ".tsv", ".parquet", ".arrow", ".txt", ".gz", ".zst", ".zip", ".yaml", ".yml", ".xml":
-		return nil, nil, fmt.Errorf("%s: files that end in %s can't be read as a dataset; .json and .jsonl can", name, ext)
-	}
-	if err := r.read(); err != nil {
-		return nil, nil, err
-	}
-	notices := r.notices()
-	if len(r.kept) == 0 {
+	if file.Len() == 0 {
 		return nil, nil, errors.New(strings.Join(append([]string{name + ": holds no conversation that could be sent"}, notices...), "; "))
+	}
+	if n := file.Textless(); n > 0 {
+		return nil, nil, fmt.Errorf("%s: %d of its %d rows have lengths but no text", name, n, file.Len())
 	}
 	if spec.Dataset.InputTokens != "" {
 		notices = append(notices, fmt.Sprintf("dataset.input_tokens is not used: %s has prompts of its own", name))
 	}
-	return newRecorded(r.kept, out), notices, nil
+	c := &recorded{file: file, size: file.Len(), multiTurn: o.MultiTurn, output: out, tokensPerWord: perWord(spec)}
+	if most := spec.Dataset.SampleSize; most > 0 {
+		c.size = min(c.size, most)
+	}
+	return c, notices, nil
 }
 
 // perWord is the spec's tokens a word, or else the usual.

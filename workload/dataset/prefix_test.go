@@ -29,7 +29,7 @@ func TestPrefixesAreSharedWithinGroups(t *testing.T) {
 		c := synthetics(t, 7, d, Options{RunID: "r"})
 		groups, with := map[string]int{}, 0
 		for i := range int64(2000) {
-			turn := c.Session(i).Turns[0]
+			turn := at(c, i).Turns[0]
 			words := strings.Fields(turn.Messages[0].Content)
 			if len(words) != turn.InputTokens {
 				t.Fatalf("%d words for %d tokens", len(words), turn.InputTokens)
@@ -78,7 +78,7 @@ func TestHitRateIsMade(t *testing.T) {
 		{0.3, 64, "uniform:400:1200", 2}, {0.75, 1, "60", 1}, {0.5, 16, "40", 1}, {0, 16, "100", 1},
 	} {
 		d := workload.Dataset{InputTokens: c.input, Prefix: &workload.Prefix{HitRate: &c.rate, BlockTokens: c.block, Groups: c.groups}}
-		got := ExpectedHits(synthetics(t, 11, d, Options{}), 0, 600, c.block, TokensPerWord)
+		got, _ := ExpectedHits(synthetics(t, 11, d, Options{}), 0, 600, c.block, TokensPerWord)
 		if math.Abs(got.Rate()-c.rate) > 0.015 {
 			t.Errorf("%+v: %.3f of the input would be cached", c, got.Rate())
 		}
@@ -95,7 +95,7 @@ func TestChats(t *testing.T) {
 		if got := c.EntriesBefore(i); got != entries {
 			t.Fatalf("%d entries before session %d, want %d", got, i, entries)
 		}
-		s := c.Session(i)
+		s := at(c, i)
 		if n := c.Turns(i); n != len(s.Turns) || n < 1 || n > 5 || again.Turns(i) != n {
 			t.Fatalf("session %d has %d turns, Turns says %d", i, len(s.Turns), n)
 		}
@@ -121,7 +121,7 @@ func TestChats(t *testing.T) {
 		t.Errorf("the number of turns depends on the order of asking: %d", got)
 	}
 	typed := synthetics(t, 3, workload.Dataset{Chat: &workload.Chat{Turns: "2"}}, Options{})
-	if got := typed.Session(0).Turns[1].ThinkNanos; got != 0 || typed.EntriesBefore(1e12) != 2e12 {
+	if got := at(typed, 0).Turns[1].ThinkNanos; got != 0 || typed.EntriesBefore(1e12) != 2e12 {
 		t.Errorf("without a think time the turn waits %d", got)
 	}
 }
@@ -142,7 +142,7 @@ func TestBadPrefixesAndChats(t *testing.T) {
 
 func TestExpectedHitsKnowHistories(t *testing.T) {
 	d := workload.Dataset{InputTokens: "64", OutputTokens: "32", Chat: &workload.Chat{Turns: "3", InputTokens: "16"}}
-	got := ExpectedHits(synthetics(t, 1, d, Options{}), 0, 50, 16, TokensPerWord)
+	got, _ := ExpectedHits(synthetics(t, 1, d, Options{}), 0, 50, 16, TokensPerWord)
 	// Prompts of 64, 112 and 160 tokens: the second has 96 of before, the third 144.
 	if want := (Hits{Entries: 150, Input: 50 * (64 + 112 + 160), Cached: 50 * (96 + 144)}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -158,7 +158,7 @@ func BenchmarkSyntheticChat(b *testing.B) {
 	b.ReportAllocs()
 	var i int64
 	for b.Loop() {
-		c.Session(i)
+		at(c, i)
 		i++
 	}
 }

@@ -110,13 +110,13 @@ func (s *synthetic) EntriesBefore(i int64) int64 {
 	return s.chat.turns.before(i)
 }
 
-func (s *synthetic) Session(i int64) Session {
+func (s *synthetic) Session(i int64) (Session, error) {
 	session := Session{Index: i, OffsetNanos: -1, Turns: make([]Turn, 1, s.Turns(i))}
 	tokens := lengthAt(s.input, s.lengths, i, 0)
 	var text string
 	text, tokens, session.volatile = s.prompt(i, tokens)
 	session.Turns[0] = Turn{
-		Messages:     []Message{{Role: roleUser, Content: text}},
+		Messages:     []Message{{Role: RoleUser, Content: text}},
 		InputTokens:  tokens,
 		OutputTokens: s.output.at(i, 0),
 		OffsetNanos:  -1,
@@ -124,7 +124,7 @@ func (s *synthetic) Session(i int64) Session {
 	for t := 1; t < cap(session.Turns); t++ {
 		session.Turns = append(session.Turns, s.follow(i, t, &session.Turns[t-1]))
 	}
-	return session
+	return session, nil
 }
 
 // prompt writes the first message of session i: the run's nonce, what it shares

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stampede-bench/stampede/workload"
@@ -21,7 +20,16 @@ func synthetics(t interface{ Fatalf(string, ...any) }, seed int64, d workload.Da
 	return c
 }
 
-func prompt(c Corpus, i int64) string { return c.Session(i).Turns[0].Messages[0].Content }
+// at builds a session of a corpus that can't fail.
+func at(c Corpus, i int64) Session {
+	s, err := c.Session(i)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func prompt(c Corpus, i int64) string { return at(c, i).Turns[0].Messages[0].Content }
 
 func TestSyntheticPromptsHaveTheirLength(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -33,7 +41,7 @@ func TestSyntheticPromptsHaveTheirLength(t *testing.T) {
 		}
 		c := synthetics(t, rapid.Int64().Draw(t, "seed"), d, Options{RunID: "r"})
 		i := rapid.Int64Range(0, 1e12).Draw(t, "i")
-		turn := c.Session(i).Turns[0]
+		turn := at(c, i).Turns[0]
 		text := turn.Messages[0].Content
 		want := max(1, int(math.Round(float64(turn.InputTokens)/factor)))
 		if n := len(strings.Fields(text)); n != want || strings.Join(strings.Fields(text), " ") != text {
@@ -56,7 +64,7 @@ func TestSyntheticIsPure(t *testing.T) {
 		d := workload.Dataset{InputTokens: "uniform:10:40", OutputTokens: "lognormal:50:20"}
 		a, b := synthetics(t, seed, d, Options{}), synthetics(t, seed, d, Options{RunID: "other"})
 		for _, i := range rapid.SliceOfN(rapid.Int64Range(0, 1e15), 1, 5).Draw(t, "indexes") {
-			if !reflect.DeepEqual(a.Session(i), b.Session(i)) {
+			if !reflect.DeepEqual(at(a, i), at(b, i)) {
 				t.Fatalf("session %d differs", i)
 			}
 			if prompt(a, i) == prompt(a, i+1) {
@@ -92,7 +100,7 @@ func TestNonces(t *testing.T) {
 }
 
 func canonical(c Corpus, i int64) string {
-	s := c.Session(i)
+	s := at(c, i)
 	return string(CanonicalBody(s, 0, workload.Sampling{}, s.Turns[0].OutputTokens))
 }
 
@@ -122,7 +130,7 @@ func TestOutputLengths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := corpus.Session(9).Turns[0].OutputTokens; got != c.want {
+		if got := at(corpus, 9).Turns[0].OutputTokens; got != c.want {
 			t.Errorf("%q: got %d, want %d", c.output, got, c.want)
 		}
 	}
@@ -148,7 +156,7 @@ func TestGoldenPrompts(t *testing.T) {
 	c := synthetics(t, 1234, workload.Dataset{InputTokens: "lognormal:20:8", OutputTokens: "normal:100:30"}, Options{})
 	var got strings.Builder
 	for i := range int64(3) {
-		s := c.Session(i)
+		s := at(c, i)
 		fmt.Fprintf(&got, "%d %d %s\n", s.Turns[0].InputTokens, s.Turns[0].OutputTokens, prompt(c, i))
 	}
 	const want = `12 94 sad onto cream chemical produce beautiful very if operate well craft launch
@@ -157,23 +165,6 @@ func TestGoldenPrompts(t *testing.T) {
 `
 	if got.String() != want {
 		t.Errorf("got\n%s", got.String())
-	}
-}
-
-func TestConcurrentUse(t *testing.T) {
-	c := synthetics(t, 0, workload.Dataset{InputTokens: "uniform:5:50"}, Options{})
-	file, _ := openTestdata(t, "sharegpt.json", &workload.Spec{Dataset: workload.Dataset{OutputTokens: "uniform:1:9"}}, Options{MultiTurn: true})
-	for _, corpus := range []Corpus{c, file} {
-		want := sessions(corpus, 50)
-		var wg sync.WaitGroup
-		for range 8 {
-			wg.Go(func() {
-				if sessions(corpus, 50) != want {
-					t.Error("concurrent readers see different sessions")
-				}
-			})
-		}
-		wg.Wait()
 	}
 }
 
@@ -196,7 +187,7 @@ func BenchmarkSyntheticSession(b *testing.B) {
 	b.ReportAllocs()
 	var i int64
 	for b.Loop() {
-		c.Session(i)
+		at(c, i)
 		i++
 	}
 }

@@ -1202,10 +1202,16 @@ func (x *Agent) GetInFlightCount() int64 {
 // UploadDatasetRequest is one piece of a file.
 type UploadDatasetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the file, in the first piece; its ending tells the format.
+	// Name of the file, in the first piece, for notices.
 	FileName string `protobuf:"bytes,1,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
 	// Bytes, at most 1 MiB a piece.
-	Data          []byte `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Data []byte `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	// What the rows mean, in the first piece: the name of a dataset or of a trace.
+	// Empty: what the file's columns say.
+	Schema string `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
+	// In the first piece: the hash of a corpus file, which is what follows. The
+	// answer comes at once when the data is there.
+	CorpusHash    string `protobuf:"bytes,4,opt,name=corpus_hash,json=corpusHash,proto3" json:"corpus_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1254,10 +1260,25 @@ func (x *UploadDatasetRequest) GetData() []byte {
 	return nil
 }
 
+func (x *UploadDatasetRequest) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *UploadDatasetRequest) GetCorpusHash() string {
+	if x != nil {
+		return x.CorpusHash
+	}
+	return ""
+}
+
 // UploadDatasetResponse names the data.
 type UploadDatasetResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// SHA-256 of the bytes in hex.
+	// What to put into dataset.corpus_hash: SHA-256, in hex, of the data in the form
+	// of a corpus file.
 	CorpusHash string `protobuf:"bytes,1,opt,name=corpus_hash,json=corpusHash,proto3" json:"corpus_hash,omitempty"`
 	// Bytes received.
 	SizeBytes     int64 `protobuf:"varint,2,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
@@ -1384,10 +1405,13 @@ const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\x18lease_remaining_duration\x18\n" +
 	" \x01(\v2\x19.google.protobuf.DurationR\x16leaseRemainingDuration\x12'\n" +
 	"\x0fcpu_utilization\x18\v \x01(\x01R\x0ecpuUtilization\x12&\n" +
-	"\x0fin_flight_count\x18\f \x01(\x03R\rinFlightCount\"G\n" +
+	"\x0fin_flight_count\x18\f \x01(\x03R\rinFlightCount\"\x80\x01\n" +
 	"\x14UploadDatasetRequest\x12\x1b\n" +
 	"\tfile_name\x18\x01 \x01(\tR\bfileName\x12\x12\n" +
-	"\x04data\x18\x02 \x01(\fR\x04data\"W\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\x12\x16\n" +
+	"\x06schema\x18\x03 \x01(\tR\x06schema\x12\x1f\n" +
+	"\vcorpus_hash\x18\x04 \x01(\tR\n" +
+	"corpusHash\"W\n" +
 	"\x15UploadDatasetResponse\x12\x1f\n" +
 	"\vcorpus_hash\x18\x01 \x01(\tR\n" +
 	"corpusHash\x12\x1d\n" +

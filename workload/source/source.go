@@ -1,0 +1,212 @@
+// Package source reads data as others keep it (JSON, tables, traces) and yields
+// it as records; Convert writes them as a corpus file. Rows are read one after
+// another and never held together, and an error names file, line and column. It
+// does not decide what of a record is sent or when: that is package dataset's and
+// schedule's business. It opens no connections.
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/stampede-bench/stampede/workload/dataset"
+)
+
+// Input is one file.
+type Input struct {
+	Name string // how errors call it
+	Data io.ReaderAt
+	Size int64
+}
+
+// Options say how data is read.
+type Options struct {
+	// Schema names what rows mean, as Schemas lists them. Default: what the columns
+	// of the first row say.
+	Schema string
+	// Most ends reading after so many records, where the records come in the order
+	// of the rows. 0: all.
+	Most int64
+}
+
+// Reader reads inputs, one after another.
+type Reader struct {
+	inputs  []Input
+	options Options
+	schema  *Schema
+	mapper  mapper
+	yielded int64
+	counts  []dataset.Note
+}
+
+// NewReader makes a Reader of inputs in the same form.
+func NewReader(inputs []Input, o Options) (*Reader, error) {
+	r := &Reader{inputs: inputs, options: o}
+	if o.Schema != "" {
+		if r.schema = schemaOf(o.Schema); r.schema == nil {
+			return nil, fmt.Errorf("schema %q is not known; there are %s", o.Schema, strings.Join(SchemaNames(), ", "))
+		}
+	}
+	return r, nil
+}
+
+// Schema says what the rows were taken for, once the first was read.
+func (r *Reader) Schema() string {
+	if r.schema == nil {
+		return ""
+	}
+	return r.schema.Name
+}
+
+// Notes say what was changed or left out so far.
+func (r *Reader) Notes() []dataset.Note { return r.counts }
+
+// note counts rows that were changed or left out.
+func (r *Reader) note(text string, n int64) {
+	i := slices.IndexFunc(r.counts, func(n dataset.Note) bool { return n.Text == text })
+	if i < 0 {
+		i = len(r.counts)
+		r.counts = append(r.counts, dataset.Note{Text: text})
+	}
+	r.counts[i].Count += n
+}
+
+// Records yields the records, once. The first error is the last thing it yields.
+func (r *Reader) Records() iter.Seq2[dataset.Record, error] {
+	return func(yield func(dataset.Record, error) bool) {
+		for _, in := range r.inputs {
+			if !r.input(in, yield) {
+				return
+			}
+		}
+		if r.mapper != nil {
+			r.emit(r.mapper.end, yield)
+		}
+	}
+}
+
+// input yields the records of one input. It is false when no more are wanted.
+func (r *Reader) input(in Input, yield func(dataset.Record, error) bool) bool {
+	rows, err := open(in)
+	if err != nil {
+		yield(dataset.Record{}, err)
+		return false
+	}
+	if rows.records != nil {
+		return r.recordsOf(rows.records, yield)
+	}
+	for one, err := range rows.rows {
+		if err != nil {
+			yield(dataset.Record{}, err)
+			return false
+		}
+		if err := r.recognise(one); err != nil {
+			yield(dataset.Record{}, err)
+			return false
+		}
+		if !r.emit(func() ([]dataset.Record, error) { return r.mapper.row(one) }, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// recordsOf passes on what is in the form of records already.
+func (r *Reader) recordsOf(records iter.Seq2[dataset.Record, error], yield func(dataset.Record, error) bool) bool {
+	for one, err := range records {
+		r.yielded++
+		if !yield(one, err) || err != nil || r.full() {
+			return false
+		}
+	}
+	return true
+}
+
+// recognise settles the schema by the first row.
+func (r *Reader) recognise(one *row) error {
+	if r.mapper != nil {
+		return nil
+	}
+	if r.schema == nil {
+		columns, err := one.columns()
+		if err != nil {
+			return err
+		}
+		r.schema = recogniseSchema(columns)
+	}
+	r.mapper = r.schema.open(r)
+	return nil
+}
+
+func (r *Reader) emit(next func() ([]dataset.Record, error), yield func(dataset.Record, error) bool) bool {
+	records, err := next()
+	if err != nil {
+		yield(dataset.Record{}, err)
+		return false
+	}
+	for _, one := range records {
+		r.yielded++
+		if !yield(one, nil) || r.full() {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Reader) full() bool {
+	inOrder := r.schema == nil || !r.schema.timed
+	return r.options.Most > 0 && r.yielded >= r.options.Most && inOrder
+}
+
+// opened is an input that is being read: rows, or records where the file holds
+// such.
+type opened struct {
+	rows    iter.Seq2[*row, error]
+	records iter.Seq2[dataset.Record, error]
+}
+
+// sniffBytes is how much of a file is looked at to tell its form.
+const sniffBytes = 4096
+
+// open tells the form of a file by what it holds.
+func open(in Input) (opened, error) {
+	head := make([]byte, min(in.Size, sniffBytes))
+	if _, err := in.Data.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return opened{}, fmt.Errorf("%s: %w", in.Name, err)
+	}
+	if dataset.IsFile(head) {
+		f, err := dataset.OpenFile(in.Data, in.Size)
+		if err != nil {
+			return opened{}, fmt.Errorf("%s: %w", in.Name, err)
+		}
+		return opened{records: f.All()}, nil
+	}
+	if kind := binaryForm(head); kind != "" {
+		return opened{}, fmt.Errorf("%s: %s files can't be read", in.Name, kind)
+	}
+	stream := io.NewSectionReader(in.Data, 0, in.Size)
+	if unpack := packing(head); unpack != nil {
+		return unpacked(in.Name, stream, unpack)
+	}
+	return text(in.Name, in.Name, stream, head)
+}
+
+// text opens what is made of lines. ending is the name whose ending may tell the
+// form.
+func text(ending, name string, stream io.Reader, head []byte) (opened, error) {
+	if bom := []byte("\xef\xbb\xbf"); bytes.HasPrefix(head, bom) {
+		head = head[len(bom):]
+		if _, err := io.CopyN(io.Discard, stream, int64(len(bom))); err != nil {
+			return opened{}, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if d := delimiter(ending, head); d != 0 {
+		return opened{rows: tableRows(name, stream, d)}, nil
+	}
+	return opened{rows: jsonRows(name, stream)}, nil
+}
