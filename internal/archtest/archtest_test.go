@@ -49,6 +49,7 @@ var allowed = map[string][]string{
 	"internal/wire":      {"measure", "proto/stampede/v1", "schedule", "workload"},
 	"internal/allow":     {},
 	"internal/auth":      {},
+	"workload/tokenizer": {},
 	"internal/secret":    {},
 	"internal/guard":     {},
 	"internal/clock":     {},
