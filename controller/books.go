@@ -94,7 +94,7 @@ func (r *run) settle(p *phase, status measure.Status, passes func(k int64) bool)
 		return 0
 	}
 	session := r.sessions(p)
-	return r.ledger.SettleOpen(r.entries(p, 0), r.entries(p, p.planned), func(index int64, _ bool) bool {
+	return r.ledger.SettleOpen(r.entries(p, 0), r.entries(p, p.planned), func(index int64) bool {
 		return passes(session(index))
 	}, status)
 }

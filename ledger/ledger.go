@@ -1,5 +1,5 @@
-// Package ledger counts what becomes of a run's entries: planned, permitted, and
-// one outcome each. It is the only place that counts. It has no clock, no
+// Package ledger counts what becomes of a run's entries: planned, and one outcome
+// each. It is the only place that counts. It has no clock, no
 // goroutine and no I/O, measures nothing and knows no agents.
 package ledger
 
@@ -53,12 +53,8 @@ const (
 	Unknown
 )
 
-// An entry's four bits: the outcome in the lower three, 0 while it has none, and
-// whether it was permitted.
-const (
-	outcomeMask  = 0b0111
-	permittedBit = 0b1000
-)
+// outcomes is how many values an entry's four bits can have; 0 is no outcome yet.
+const outcomes = 16
 
 // pageEntries is how many entries share a page of 32 KiB.
 const pageEntries = 1 << 16
@@ -69,7 +65,7 @@ type page [pageEntries / 2]byte
 type phase struct {
 	id       int32
 	from, to int64
-	counts   [outcomeMask + 1]int64 // by measure.Status; 0 is open
+	counts   [outcomes]int64 // by measure.Status; 0 is open
 }
 
 // Ledger holds four bits an entry. One goroutine owns it.
@@ -117,27 +113,12 @@ func (l *Ledger) Plan(id int32, from, to int64) error {
 	return nil
 }
 
-// Permit marks the entries from from to to-1 that belong as permitted. A nil
-// belongs means all.
-func (l *Ledger) Permit(from, to int64, belongs func(index int64) bool) {
-	l.each(from, to, func(p *phase, i int64) {
-		if belongs == nil || belongs(i) {
-			l.set(i, l.get(i)|permittedBit)
-		}
-	})
-}
-
-// Permitted reports whether an entry was permitted.
-func (l *Ledger) Permitted(index int64) bool {
-	return l.phaseOf(index) != nil && l.get(index)&permittedBit != 0
-}
-
 // Status returns an entry's outcome, measure.StatusNone while it has none.
 func (l *Ledger) Status(index int64) measure.Status {
 	if l.phaseOf(index) == nil {
 		return measure.StatusNone
 	}
-	return measure.Status(l.get(index) & outcomeMask)
+	return measure.Status(l.get(index))
 }
 
 // Settle gives an entry its outcome. The first one stays, except that any
@@ -147,7 +128,7 @@ func (l *Ledger) Settle(index int64, s measure.Status) Result {
 	if p == nil || s == measure.StatusNone || s > measure.Lost {
 		return Unknown
 	}
-	is := measure.Status(l.get(index) & outcomeMask)
+	is := measure.Status(l.get(index))
 	switch {
 	case is != measure.StatusNone && is != measure.Lost, is == measure.Lost && s == measure.Lost:
 		return Duplicate
@@ -163,14 +144,13 @@ func (l *Ledger) Settle(index int64, s measure.Status) Result {
 
 // SettleOpen gives all entries from from to to-1 that have no outcome and match
 // the outcome s, and returns how many. Lost stays provisional until Seal.
-func (l *Ledger) SettleOpen(from, to int64, match func(index int64, permitted bool) bool, s measure.Status) int64 {
+func (l *Ledger) SettleOpen(from, to int64, match func(index int64) bool, s measure.Status) int64 {
 	if l.sealed || s == measure.StatusNone || s > measure.Lost {
 		return 0
 	}
 	n := int64(0)
 	l.each(from, to, func(p *phase, i int64) {
-		bits := l.get(i)
-		if bits&outcomeMask == 0 && (match == nil || match(i, bits&permittedBit != 0)) {
+		if l.get(i) == 0 && (match == nil || match(i)) {
 			l.move(p, i, s)
 			n++
 		}
@@ -245,10 +225,9 @@ func (l *Ledger) each(from, to int64, visit func(p *phase, index int64)) {
 }
 
 func (l *Ledger) move(p *phase, index int64, s measure.Status) {
-	bits := l.get(index)
-	p.counts[bits&outcomeMask]--
+	p.counts[l.get(index)]--
 	p.counts[s]++
-	l.set(index, bits&permittedBit|byte(s))
+	l.set(index, byte(s))
 }
 
 func (l *Ledger) get(index int64) byte {

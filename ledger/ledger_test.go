@@ -16,9 +16,8 @@ type model struct {
 }
 
 type modelEntry struct {
-	phase     int32
-	permitted bool
-	status    measure.Status
+	phase  int32
+	status measure.Status
 }
 
 func (m *model) accounting(phase int32) Accounting {
@@ -65,7 +64,7 @@ func (m *model) settle(index int64, s measure.Status) Result {
 	return Fresh
 }
 
-// TestLedgerBehavesAsItsModel drives both under growth, permits, outcomes in any
+// TestLedgerBehavesAsItsModel drives both under growth, outcomes in any
 // order, duplicates, kills and restarts, revivals and the seal.
 func TestLedgerBehavesAsItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -94,15 +93,6 @@ func TestLedgerBehavesAsItsModel(t *testing.T) {
 				}
 				phase++
 			},
-			"permit": func(t *rapid.T) {
-				from, stride := anyIndex.Draw(t, "from"), rapid.Int64Range(1, 4).Draw(t, "stride")
-				l.Permit(from, from+50, func(i int64) bool { return i%stride == 0 })
-				for i := from; i < from+50; i++ {
-					if e := m.entries[i]; e != nil && i%stride == 0 {
-						e.permitted = true
-					}
-				}
-			},
 			"outcome": func(t *rapid.T) {
 				i, s := anyIndex.Draw(t, "index"), anyStatus.Draw(t, "status")
 				if got, want := l.Settle(i, s), m.settle(i, s); got != want {
@@ -111,11 +101,11 @@ func TestLedgerBehavesAsItsModel(t *testing.T) {
 			},
 			"kill": func(t *rapid.T) {
 				from, to := anyIndex.Draw(t, "from"), anyIndex.Draw(t, "to")
-				permitted := rapid.Bool().Draw(t, "permitted")
-				got := l.SettleOpen(from, to, func(i int64, p bool) bool { return p == permitted && i%2 == 0 }, measure.Lost)
+				odd := rapid.Int64Range(0, 1).Draw(t, "odd")
+				got := l.SettleOpen(from, to, func(i int64) bool { return i%2 == odd }, measure.Lost)
 				want := int64(0)
 				for i := from; i < to; i++ {
-					if e := m.entries[i]; e != nil && !m.sealed && e.status == measure.StatusNone && e.permitted == permitted && i%2 == 0 {
+					if e := m.entries[i]; e != nil && !m.sealed && e.status == measure.StatusNone && i%2 == odd {
 						e.status = measure.Lost
 						want++
 					}
@@ -196,7 +186,6 @@ func TestPagesJoinWithoutASeam(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l.Permit(seam-1, seam+1, nil)
 	want := map[int64]measure.Status{
 		seam - 1: measure.Failed, seam: measure.Succeeded, seam + 1: measure.Cancelled,
 		2*seam - 1: measure.TimedOut, 2 * seam: measure.Unsent, 2*seam + 1: measure.Lost,
@@ -209,9 +198,6 @@ func TestPagesJoinWithoutASeam(t *testing.T) {
 	for i := seam - 5; i < 2*seam+6; i++ {
 		if got := l.Status(i); got != want[i] {
 			t.Fatalf("entry %d has outcome %d, want %d", i, got, want[i])
-		}
-		if got := l.Permitted(i); got != (i == seam-1 || i == seam) {
-			t.Fatalf("entry %d permitted: %t", i, got)
 		}
 	}
 	if got, want := l.Sum(0, 1, 2), (Accounting{Planned: 3 + seam + 1 + 3, Succeeded: 1, Failed: 1, TimedOut: 1, Cancelled: 1, Unsent: 1, Lost: 1, Open: seam + 1}); got != want {
@@ -240,6 +226,6 @@ func BenchmarkSettleOpen(b *testing.B) {
 	l := New()
 	_ = l.Plan(0, 0, 1_000_000)
 	for b.Loop() {
-		l.SettleOpen(0, 1_000_000, func(int64, bool) bool { return false }, measure.Lost)
+		l.SettleOpen(0, 1_000_000, func(int64) bool { return false }, measure.Lost)
 	}
 }
