@@ -13,8 +13,7 @@ const stepLimit = int64(1_000_000)
 // keptBeats is how many heartbeats may wait for their renewal.
 const keptBeats = 64
 
-// wallClock is this agent's wall clock as the controller sees it, and what is
-// known of the controller's. It follows the monotonic clock from the moment it
+// wallClock is this agent's wall clock as the controller sees it. It follows the monotonic clock from the moment it
 // was made, so that a wall clock that is set moves nothing; such jumps are only
 // counted. Safe for concurrent use.
 type wallClock struct {
@@ -23,15 +22,14 @@ type wallClock struct {
 	mu        sync.Mutex
 	last      clock.Pair
 	steps     int64
-	sent      map[int64]int64 // heartbeats of this session without renewal
-	estimator clock.Estimator
+	sent      map[int64]bool // heartbeats of this session without renewal
 	renewal   int64 // sequence of the last renewal
 	renewedAt int64
 }
 
 func newWallClock() *wallClock {
 	pair := clock.ReadPair()
-	return &wallClock{pair: pair, last: pair, sent: map[int64]int64{}}
+	return &wallClock{pair: pair, last: pair, sent: map[int64]bool{}}
 }
 
 // now is the agent's wall clock.
@@ -51,7 +49,7 @@ func (w *wallClock) beat(sequence int64) (sentAt, renewal, renewedAt, steps int6
 	defer w.mu.Unlock()
 	w.look(w.read())
 	sentAt = w.now()
-	w.sent[sequence] = sentAt
+	w.sent[sequence] = true
 	delete(w.sent, sequence-keptBeats)
 	return sentAt, w.renewal, w.renewedAt, w.steps
 }
@@ -85,12 +83,11 @@ func (w *wallClock) look(p clock.Pair) {
 
 // renewed takes the answer to a heartbeat into account. It reports whether this
 // session sent that heartbeat.
-func (w *wallClock) renewed(sequence, received, sent int64) bool {
+func (w *wallClock) renewed(sequence int64) bool {
 	at := w.now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	beat, known := w.sent[sequence]
-	if !known {
+	if !w.sent[sequence] {
 		return false
 	}
 	for s := range w.sent {
@@ -99,15 +96,12 @@ func (w *wallClock) renewed(sequence, received, sent int64) bool {
 		}
 	}
 	w.renewal, w.renewedAt = sequence, at
-	w.estimator.Add(clock.Exchange{T0: beat, T1: received, T2: sent, T3: at})
 	return true
 }
 
-// anchor is a moment of the controller's clock on this process's monotonic one.
-func (w *wallClock) anchor(unix int64) int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	offset, _, _ := w.estimator.Offset()
+// anchor is a moment of the controller's clock, from which this one is off by
+// offset, on this process's monotonic clock.
+func (w *wallClock) anchor(unix, offset int64) int64 {
 	return w.pair.Mono + (unix + offset) - w.pair.Unix
 }
 

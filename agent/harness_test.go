@@ -40,6 +40,7 @@ type fakeController struct {
 	stampedev1.UnimplementedAgentServiceServer
 	lease, period time.Duration
 	skew          time.Duration // controller clock minus agent clock
+	dictated      time.Duration // heartbeat period in renewals
 	maxInFlight   int64
 	corpora       map[string][]byte
 
@@ -121,7 +122,10 @@ func (f *fakeController) hear(m *stampedev1.SessionRequest, down chan<- *stamped
 	switch m := m.GetMessage().(type) {
 	case *stampedev1.SessionRequest_Heartbeat:
 		f.beats = append(f.beats, m.Heartbeat)
-		renewal := &stampedev1.LeaseRenewal{Sequence: m.Heartbeat.GetSequence(), ReceivedUnixNanos: received, SentUnixNanos: received}
+		renewal := &stampedev1.LeaseRenewal{
+			Sequence: m.Heartbeat.GetSequence(), ReceivedUnixNanos: received, SentUnixNanos: received,
+			HeartbeatPeriod: durationpb.New(f.dictated),
+		}
 		for _, p := range m.Heartbeat.GetShards() {
 			ref, _ := wire.RefFromProto(p.GetRef())
 			if f.permit != nil {
@@ -322,7 +326,7 @@ func (b *bench) start(text string, refs ...wire.Ref) {
 // release gives a phase its place in time.
 func (b *bench) release(run string, phase int, base time.Duration, first int64) {
 	b.c.tell(&stampedev1.SessionResponse{Message: &stampedev1.SessionResponse_StartPhase{StartPhase: &stampedev1.StartPhase{
-		RunId: run, Phase: int32(phase), AnchorTime: timestamppb.New(b.anchor), BaseNanos: int64(base),
+		RunId: run, Phase: int32(phase), AnchorTime: timestamppb.New(b.anchor), BaseNanos: int64(base), ClockOffsetNanos: -int64(b.c.skew),
 		FirstIndex: first, FirstSession: first,
 	}}})
 }

@@ -46,7 +46,7 @@ func (a *Agent) run(id string) *run {
 
 // renew takes in the answer to a heartbeat.
 func (a *Agent) renew(m *stampedev1.LeaseRenewal) error {
-	if a.clock.renewed(m.GetSequence(), m.GetReceivedUnixNanos(), m.GetSentUnixNanos()) {
+	if a.clock.renewed(m.GetSequence()) {
 		a.probesArrived(m.GetSequence())
 	}
 	var errs []error
@@ -91,9 +91,6 @@ func (a *Agent) startShard(working context.Context, m *stampedev1.StartShard) er
 		s.fail(errLeft)
 		close(s.finished)
 		return nil
-	}
-	if m.GetAnchorTime() != nil {
-		r.setAnchor(m.GetAnchorTime().AsTime())
 	}
 	var errs []error
 	for _, p := range m.GetPhases() {

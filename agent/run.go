@@ -189,7 +189,7 @@ func (r *run) startPhase(m *stampedev1.StartPhase) error {
 	if i < 0 || i >= maxPhases {
 		return fmt.Errorf("run %s: phase is %d, must be in [0, %d)", r.id, i, maxPhases)
 	}
-	r.setAnchor(m.GetAnchorTime().AsTime())
+	r.setAnchor(m.GetAnchorTime().AsTime(), m.GetClockOffsetNanos())
 	rel := r.release(i)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -213,16 +213,16 @@ func (r *release) known() bool {
 	}
 }
 
-// setAnchor fixes the run's anchor on this process's clock, once: what is learnt
-// of the clocks later moves nothing.
-func (r *run) setAnchor(t time.Time) {
+// setAnchor fixes the run's anchor on this process's clock, once, by what the
+// controller knew of the clocks then: what is learnt later moves nothing.
+func (r *run) setAnchor(t time.Time, offset int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.anchored {
 		return
 	}
 	r.anchored = true
-	r.anchor.Store(r.agent.clock.anchor(t.UnixNano()))
+	r.anchor.Store(r.agent.clock.anchor(t.UnixNano(), offset))
 }
 
 // sending reports whether the run's anchor has passed: preparing may well take

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/stampede-bench/stampede/internal/wire"
@@ -27,7 +28,7 @@ const firstBeats = 4
 type session struct {
 	agent    *Agent
 	stream   stampedev1.AgentService_SessionClient
-	period   time.Duration
+	period   atomic.Int64 // nanoseconds between heartbeats, as dictated
 	lease    time.Duration
 	inFlight int64 // most unacknowledged bytes
 	beats    int64
@@ -134,11 +135,8 @@ func (s *session) welcome(w *stampedev1.Welcome) {
 	if s.lease <= 0 {
 		s.lease = defaultLease
 	}
-	s.period = w.GetHeartbeatPeriod().AsDuration()
-	if s.period <= 0 {
-		s.period = s.lease / 10
-	}
-	s.period = max(s.period, minPeriod)
+	s.dictate(s.lease / 10)
+	s.dictate(w.GetHeartbeatPeriod().AsDuration())
 	s.inFlight = max(w.GetMaxInflightBytes(), minInFlight)
 	a.mu.Lock()
 	a.secret, a.lease = w.GetSessionSecret(), s.lease
@@ -156,8 +154,17 @@ func (s *session) welcome(w *stampedev1.Welcome) {
 	a.log.Info("session begins", "session", w.GetSessionId(), "resumed", w.GetResumed(), "lease", s.lease, "controller", w.GetVersion())
 }
 
+// dictate takes over how often to send heartbeats; zero says nothing new.
+func (s *session) dictate(period time.Duration) {
+	if period > 0 {
+		s.period.Store(int64(min(max(period, minPeriod), max(s.lease/2, minPeriod))))
+	}
+}
+
 // silence is how long the controller may leave heartbeats unanswered.
-func (s *session) silence() time.Duration { return max(s.lease/2, 2*s.period) }
+func (s *session) silence() time.Duration {
+	return max(s.lease/2, 2*time.Duration(s.period.Load()))
+}
 
 // receive takes messages until the stream ends. Nothing it calls waits.
 func (s *session) receive(working context.Context) error {
@@ -167,6 +174,7 @@ func (s *session) receive(working context.Context) error {
 			return fmt.Errorf("session: %w", err)
 		}
 		if r := m.GetLeaseRenewal(); r != nil {
+			s.dictate(r.GetHeartbeatPeriod().AsDuration())
 			s.watchdog.Reset(s.silence())
 		}
 		s.agent.handle(working, m)
@@ -200,10 +208,11 @@ func (s *session) send(ctx context.Context) error {
 
 // pause is how long to wait before the next heartbeat in turn.
 func (s *session) pause() time.Duration {
+	period := time.Duration(s.period.Load())
 	if s.beats < firstBeats {
-		return s.period / 20
+		return period / 20
 	}
-	return s.period
+	return period
 }
 
 // flush sends what is to be told, and one batch: heartbeats come in between.

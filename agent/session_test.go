@@ -91,6 +91,37 @@ func TestSilentControllerEndsTheSession(t *testing.T) {
 	})
 }
 
+// The controller says how often to report, and says so anew with each renewal. A
+// period that would cost the lease is not followed.
+func TestHeartbeatPeriodIsDictated(t *testing.T) {
+	for dictated, want := range map[time.Duration]time.Duration{
+		0: time.Second, 1500 * time.Millisecond: 1500 * time.Millisecond, time.Hour: 5 * time.Second,
+	} {
+		t.Run(dictated.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				defer b.close()
+				b.c.lease, b.c.period, b.c.dictated = 10*time.Second, time.Second, dictated
+				_, end := b.agent()
+				time.Sleep(10*time.Second + time.Millisecond)
+				b.c.mu.Lock()
+				before := len(b.c.beats)
+				b.c.mu.Unlock()
+				time.Sleep(30 * time.Second)
+				b.c.mu.Lock()
+				got := len(b.c.beats) - before
+				b.c.mu.Unlock()
+				if most := int(30 * time.Second / want); got < most-1 || got > most+1 {
+					t.Errorf("%d heartbeats in 30 s, want one every %v", got, want)
+				}
+				if err := end(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 func TestRefusedAgentEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -65,6 +65,9 @@ type Agent struct {
 	RunIDs                  []string
 	ClockOffset             time.Duration // its clock minus the controller's
 	ClockBound              time.Duration // on the error of ClockOffset
+	ClockDrift              int64         // by how much its clock runs faster, parts per billion
+	ClockDriftBound         int64         // on the error of ClockDrift; both 0 while that is not known
+	ClockSteps              int64         // jumps of its clock that were seen
 	LeaseRemaining          time.Duration
 	CPUUtilization          float64 // share of its quota, 0 to 1
 	InFlight                int64
@@ -128,6 +131,7 @@ func agentFrom(p *stampedev1.Agent) Agent {
 		ID: p.GetAgentId(), Name: p.GetName(), Host: p.GetHost(), Version: p.GetVersion(),
 		CPUs: p.GetCpuCount(), Connected: p.GetConnectTime().AsTime(), RunIDs: p.GetRunIds(),
 		ClockOffset: time.Duration(p.GetClockOffsetNanos()), ClockBound: time.Duration(p.GetClockBoundNanos()),
+		ClockDrift: p.GetClockDriftPpb(), ClockDriftBound: p.GetClockDriftBoundPpb(), ClockSteps: p.GetClockStepCount(),
 		LeaseRemaining: p.GetLeaseRemainingDuration().AsDuration(),
 		CPUUtilization: p.GetCpuUtilization(), InFlight: p.GetInFlightCount(),
 	}

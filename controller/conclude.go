@@ -45,7 +45,7 @@ func (r *run) conclude(err error, ended time.Time) {
 func (r *run) input(ended time.Time) report.Input {
 	in := report.Input{
 		RunID: r.id, TestID: r.testID, Spec: r.eff, Version: r.c.cfg.Version,
-		Anchor: r.anchor, Ended: r.settledBy(ended), Set: r.set,
+		Anchor: r.anchorTime(), Ended: r.settledBy(ended), Set: r.set,
 		Server:      report.Server{Engine: r.facts.engine, Version: r.facts.serverVersion, Models: r.facts.models},
 		Notices:     r.facts.notices,
 		DatasetSize: r.corpus.Len(), SessionsUsed: r.sessionsUsed(),
@@ -119,9 +119,7 @@ func (r *run) sessionsUsed() int64 {
 
 func (r *run) agentInput(m *member) report.Agent {
 	a := report.Agent{Name: m.name, ID: m.id, Host: m.row.Host, Version: m.row.Version, Platform: m.row.Platform, CPUs: m.row.CPUCount}
-	if offset, bound, _, ok := r.c.registry.clockOf(m.id); ok {
-		a.ClockOffset, a.ClockBound = &offset, &bound
-	}
+	r.showClock(m, &a)
 	if u := m.audit; u != nil {
 		a.Audit = &report.Audit{
 			CPUSeconds: u.CpuSeconds, CPUMax: u.CpuUtilizationMax, GCPauseMax: u.GcPauseMaxNanos,
@@ -134,6 +132,21 @@ func (r *run) agentInput(m *member) report.Agent {
 		a.Loss = &report.Loss{At: m.lostAt, Requests: m.lostRequests, Returned: !m.lost}
 	}
 	return a
+}
+
+// showClock tells what is known of a member's clock.
+func (r *run) showClock(m *member, a *report.Agent) {
+	now := time.Now()
+	v, ok := r.c.registry.clockOf(m.id)
+	if !ok {
+		return
+	}
+	_, widest := r.c.registry.clockOver(m.id, r.c.wall.unix(r.anchor), r.c.wall.unix(r.settledBy(now)))
+	a.ClockOffset, a.ClockBound = &v.offset, &widest
+	if v.drifts {
+		a.ClockDrift, a.ClockDriftBound = &v.drift, &v.driftBound
+	}
+	a.ClockSteps = max(v.steps-m.steps, 0)
 }
 
 // hashPatience bounds how long the workload hash may take.

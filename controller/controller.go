@@ -26,6 +26,7 @@ type Controller struct {
 	cfg      Config
 	log      *slog.Logger
 	store    *store.Store
+	wall     wall
 	files    files
 	keeper   *keeper          // nil: nothing survives
 	locked   map[string]error // tests whose secrets can't be unsealed, and why
@@ -61,12 +62,12 @@ func New(cfg Config) (*Controller, error) {
 		return nil, err
 	}
 	c := &Controller{
-		cfg: cfg, log: cfg.Logger, store: st, files: files{data: cfg.DataDir, datasets: cfg.DatasetDir},
+		cfg: cfg, log: cfg.Logger, store: st, wall: newWall(), files: files{data: cfg.DataDir, datasets: cfg.DatasetDir},
 		health:   health.NewServer(),
 		stopping: make(chan struct{}), ended: make(chan struct{}),
 		runs: map[string]*run{},
 	}
-	c.registry = newRegistry(&c.cfg, st, c.agentsMoved)
+	c.registry = newRegistry(&c.cfg, st, c.wall, c.agentsMoved)
 	c.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	c.gateway = c.newGateway()
 	if err := c.files.prepare(); err != nil {

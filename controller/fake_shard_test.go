@@ -190,7 +190,9 @@ func (s *fakeShard) closed(p *schedule.Phase, begin *stampedev1.StartPhase) {
 
 func (s *fakeShard) request(phase int, session, intended int64, nominal *int64, anchor time.Time) {
 	index, latency := s.corpus.EntriesBefore(session), s.f.latency
-	sent := int64(time.Since(anchor))
+	// What its clock has gained since the anchor was placed by it.
+	gained := int64(s.f.ahead()) - s.f.phaseOf(s.ref.RunID, int32(phase)).GetClockOffsetNanos()
+	sent := int64(time.Since(anchor)) + gained
 	s.f.mu.Lock()
 	s.f.served[index]++
 	s.f.mu.Unlock()

@@ -50,9 +50,9 @@ type fake struct {
 	noFlush string                  // kind of failure of that
 	mute    bool                    // does not answer that
 	ended   error
-	resend  bool // sends every batch twice
-	deaf    bool // does not obey StopShard
-	skew    time.Duration
+	resend  bool                          // sends every batch twice
+	deaf    bool                          // does not obey StopShard
+	clock   func(time.Time) time.Duration // by how much its clock is ahead; nil: not at all
 }
 
 func (r *rig) agent(name string) *fake {
@@ -175,7 +175,14 @@ func (f *fake) heartbeat() {
 	f.send(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_Heartbeat{Heartbeat: h}})
 }
 
-func (f *fake) now() time.Time { return time.Now().Add(f.skew) }
+func (f *fake) now() time.Time { return time.Now().Add(f.ahead()) }
+
+func (f *fake) ahead() time.Duration {
+	if f.clock == nil {
+		return 0
+	}
+	return f.clock(time.Now())
+}
 
 func (f *fake) receive(stream grpc.BidiStreamingClient[stampedev1.SessionRequest, stampedev1.SessionResponse]) {
 	for {

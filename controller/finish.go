@@ -30,7 +30,7 @@ func (r *run) finish(err error) {
 	r.settleRest(err != nil || r.halt.on)
 	r.ledger.Seal()
 	r.windows(ended)
-	r.recordFinals()
+	r.recordFinals(ended)
 	if cerr := r.segment.close(); cerr != nil && r.segment.problem == nil {
 		r.journalFailed(cerr)
 	}
@@ -170,9 +170,9 @@ func (r *run) window(p *phase, ended time.Time) (base, end int64) {
 
 // recordFinals journals what only the end brings: clocks, and rows for entries
 // that are lost. It counts those by agent, too.
-func (r *run) recordFinals() {
+func (r *run) recordFinals(ended time.Time) {
 	for _, m := range r.members {
-		r.recordClock(m)
+		r.recordClock(m, ended)
 	}
 	for _, p := range r.phases {
 		if r.ledger.Phase(int32(p.Index)).Lost > 0 {
@@ -181,24 +181,21 @@ func (r *run) recordFinals() {
 	}
 }
 
-func (r *run) recordClock(m *member) {
+// recordClock journals what brings a member's offsets, which it placed by the
+// clock offset it was told at the start, to the controller's clock.
+func (r *run) recordClock(m *member, ended time.Time) {
 	if r.segment.problem != nil {
 		return
 	}
-	err := r.segment.AppendJSON(journal.KindClock, journal.ClockRecord{AgentID: m.id, CorrectionNanos: r.correction(m)})
-	if err != nil {
+	anchor := r.c.wall.unix(r.anchor)
+	marks, _ := r.c.registry.clockOver(m.id, anchor, r.c.wall.unix(ended))
+	rec := journal.ClockRecord{AgentID: m.id}
+	for _, mark := range marks {
+		rec.Points = append(rec.Points, journal.ClockPoint{OffsetNanos: mark.At - anchor, CorrectionNanos: m.told - mark.Offset})
+	}
+	if err := r.segment.AppendJSON(journal.KindClock, rec); err != nil {
 		r.journalFailed(err)
 	}
-}
-
-// correction brings a member's offsets, which it anchored by the clock offset it
-// was told at the start, to the controller's clock as it is known at the end.
-func (r *run) correction(m *member) int64 {
-	best, _, _, ok := r.c.registry.clockOf(m.id)
-	if !ok {
-		return 0
-	}
-	return m.told - best
 }
 
 // finalBatch is how many lost entries share a record.

@@ -226,7 +226,7 @@ func (r *run) remind(m *member, has map[wire.Ref]bool) {
 	}
 	for _, p := range r.phases {
 		if p.released {
-			r.tell(m, startPhase(r.startPhase(p)))
+			r.tell(m, startPhase(r.startPhase(p, m)))
 		}
 	}
 	if r.halt.on {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stampede-bench/stampede/controller/store"
+	"github.com/stampede-bench/stampede/internal/clock"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
 
@@ -56,18 +58,43 @@ func (g *registry) renew(s *session, h *stampedev1.Heartbeat, received time.Time
 	}
 	now := time.Now()
 	p.heard = true
-	p.clock.received(h.GetLastRenewalSequence(), h.GetLastRenewalReceivedUnixNanos(), h.GetClockStepCount(), now)
-	p.offset, p.bound, _ = p.clock.estimate(now)
+	p.clock.received(h.GetLastRenewalSequence(), h.GetLastRenewalReceivedUnixNanos(), h.GetClockStepCount())
+	came, left := g.wall.unix(received), g.wall.unix(now)
+	offset, bound, _ := p.clock.track.At(left)
 	p.cpu, p.inFlight = h.GetCpuUtilization(), 0
 	for _, shard := range h.GetShards() {
 		p.inFlight += shard.GetInFlightCount()
 	}
 	p.deadline = now.Add(g.cfg.Lease)
-	p.clock.sent(h.GetSequence(), exchange{t0: h.GetSentUnixNanos(), t1: received.UnixNano(), t2: now.UnixNano()})
+	p.clock.sent(h.GetSequence(), clock.Exchange{T0: h.GetSentUnixNanos(), T1: came, T2: left})
 	s.send(&stampedev1.SessionResponse{Message: &stampedev1.SessionResponse_LeaseRenewal{LeaseRenewal: &stampedev1.LeaseRenewal{
-		Sequence: h.GetSequence(), ReceivedUnixNanos: received.UnixNano(), SentUnixNanos: now.UnixNano(),
-		Permits: permits, ClockOffsetNanos: p.offset, ClockBoundNanos: p.bound,
+		Sequence: h.GetSequence(), ReceivedUnixNanos: came, SentUnixNanos: left,
+		Permits: permits, ClockOffsetNanos: offset, ClockBoundNanos: bound,
+		HeartbeatPeriod: duration(jittered(g.period(), rand.Float64())),
 	}}})
+}
+
+// maxBeats is how many heartbeats a second all agents together may send.
+const maxBeats = 2000
+
+// period is how often an agent is to report: seldomer with many agents, and often
+// enough to keep its lease. Called with mu held.
+func (g *registry) period() time.Duration {
+	crowded := time.Duration(len(g.peers)) * time.Second / maxBeats
+	return max(g.cfg.Heartbeat, min(crowded, g.cfg.Lease/3))
+}
+
+// longestPeriod is the most that period can be dictated to anybody now.
+func (g *registry) longestPeriod() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return jittered(g.period(), 1)
+}
+
+// jittered varies a period by a tenth to either side, by a uniform number in
+// [0, 1], so that agents that came together do not beat together.
+func jittered(period time.Duration, uniform float64) time.Duration {
+	return period + time.Duration((uniform-0.5)*float64(period)/5)
 }
 
 // send queues a message for an agent; it reports false when the agent has no
@@ -109,19 +136,6 @@ func (g *registry) uncount(agentID string, r *run) {
 	}
 }
 
-// clockOf returns what is known of an agent's clock: the best estimate now, and
-// the one it was last told.
-func (g *registry) clockOf(agentID string) (offset, bound, told int64, ok bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	p := g.peers[agentID]
-	if p == nil {
-		return 0, 0, 0, false
-	}
-	offset, bound, ok = p.clock.estimate(time.Now())
-	return offset, bound, p.offset, ok
-}
-
 // runsOf returns the runs that count on the agent of a session.
 func (g *registry) runsOf(p *peer) []*run {
 	g.mu.Lock()
@@ -139,22 +153,24 @@ func (g *registry) list() []*stampedev1.Agent {
 	rows := g.store.Agents(nil)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	at := g.wall.unix(now)
 	agents := make([]*stampedev1.Agent, 0, len(rows))
 	for _, row := range rows {
 		p := g.peers[row.ID]
 		if p == nil || p.session == nil {
 			continue
 		}
-		agents = append(agents, p.proto(row, now))
+		agents = append(agents, p.proto(row, now, at))
 	}
 	return agents
 }
 
-func (p *peer) proto(row *store.Agent, now time.Time) *stampedev1.Agent {
-	offset, bound, _ := p.clock.estimate(now)
+func (p *peer) proto(row *store.Agent, now time.Time, at int64) *stampedev1.Agent {
+	c, _ := p.clock.view(at)
 	a := &stampedev1.Agent{
 		AgentId: row.ID, Name: row.Name, Host: row.Host, Version: row.Version, CpuCount: row.CPUCount,
-		ConnectTime: timestamp(row.ConnectTime), ClockOffsetNanos: offset, ClockBoundNanos: bound,
+		ConnectTime: timestamp(row.ConnectTime), ClockOffsetNanos: c.offset, ClockBoundNanos: c.bound,
+		ClockDriftPpb: c.drift, ClockDriftBoundPpb: c.driftBound, ClockStepCount: c.steps,
 		LeaseRemainingDuration: duration(max(p.deadline.Sub(now), 0)),
 		CpuUtilization:         p.cpu, InFlightCount: p.inFlight,
 	}

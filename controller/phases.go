@@ -13,7 +13,8 @@ import (
 func (r *run) start() error {
 	r.anchor = time.Now().Add(startLead)
 	for _, m := range r.members {
-		_, _, m.told, _ = r.c.registry.clockOf(m.id)
+		c, _ := r.c.registry.clockOf(m.id)
+		m.told, m.steps = c.offset, c.steps
 	}
 	r.permits.start(r.anchor)
 	r.recordRun()
@@ -21,7 +22,7 @@ func (r *run) start() error {
 	r.raiseCeiling(time.Now(), true)
 	r.beginKeeping()
 	first := r.firstStagePhase()
-	r.update(func(row *store.Run) { row.StartTime, row.FirstStagePhase = r.anchor, first })
+	r.update(func(row *store.Run) { row.StartTime, row.FirstStagePhase = r.anchorTime(), first })
 	for _, s := range r.shards {
 		r.putShard(s, store.ShardRunning)
 	}
@@ -52,9 +53,8 @@ func (r *run) release(i int, base, firstSession int64) {
 // announce tells the agents of phases that were placed.
 func (r *run) announce(placed []*phase) {
 	for _, p := range placed {
-		m := startPhase(r.startPhase(p))
-		for _, member := range r.working() {
-			r.tell(member, m)
+		for _, m := range r.working() {
+			r.tell(m, startPhase(r.startPhase(p, m)))
 		}
 		r.log.Info("phase released", "phase", p.Name, "base", time.Duration(p.base), "first_session", p.firstSession)
 	}
@@ -80,9 +80,9 @@ func (r *run) place(i int, base, firstSession int64) (placed []*phase) {
 	return placed
 }
 
-func (r *run) startPhase(p *phase) *stampedev1.StartPhase {
+func (r *run) startPhase(p *phase, m *member) *stampedev1.StartPhase {
 	return &stampedev1.StartPhase{
-		RunId: r.id, Phase: int32(p.Index), AnchorTime: timestamp(r.anchor),
+		RunId: r.id, Phase: int32(p.Index), AnchorTime: timestamp(r.anchorTime()), ClockOffsetNanos: m.told,
 		BaseNanos: p.base, FirstIndex: p.firstIndex, FirstSession: p.firstSession,
 	}
 }

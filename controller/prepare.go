@@ -188,13 +188,13 @@ func (r *run) tell(m *member, msg *stampedev1.SessionResponse) { r.c.registry.se
 func (r *run) startShard(s *shard) *stampedev1.SessionResponse {
 	m := &stampedev1.StartShard{
 		Ref: s.ref.Proto(), Spec: r.wireSpec(), CorpusHash: r.data.hash, CorpusFileName: r.data.fileName,
-		AnchorTime: timestamp(r.anchor), FromOffsetNanos: s.from, FromSessions: s.fromSessions,
+		FromOffsetNanos: s.from, FromSessions: s.fromSessions,
 		Permit:     r.permits.renew(s.ref, s.member.id, nil, time.Now()),
 		AgentCount: int32(len(r.members)),
 	}
 	for _, p := range r.phases {
 		if p.released {
-			m.Phases = append(m.Phases, r.startPhase(p))
+			m.Phases = append(m.Phases, r.startPhase(p, s.member))
 		}
 	}
 	return startShard(m)
@@ -214,7 +214,6 @@ func (r *run) wireSpec() *stampedev1.Spec {
 // all begin at the same instant.
 func (r *run) awaitReady() error {
 	deadline := time.Now().Add(r.c.cfg.PrepareTimeout)
-	clocks := time.Now().Add(2 * r.c.cfg.Heartbeat)
 	shown := -1
 	err := r.pump(deadline, func() bool {
 		ready := 0
@@ -227,7 +226,7 @@ func (r *run) awaitReady() error {
 			shown = ready
 			r.setState(stampedev1.State_STATE_PENDING, fmt.Sprintf("preparing: %d of %s ready", ready, plural(len(r.shards), "agent")))
 		}
-		return ready == len(r.shards) && (r.clocksKnown() || !time.Now().Before(clocks))
+		return ready == len(r.shards) && r.clocksKnown()
 	})
 	if errors.Is(err, errTimeout) {
 		return fmt.Errorf("not ready within %v: %s", r.c.cfg.PrepareTimeout, strings.Join(r.unready(), ", "))
@@ -237,7 +236,7 @@ func (r *run) awaitReady() error {
 
 func (r *run) clocksKnown() bool {
 	for _, m := range r.members {
-		if _, _, _, ok := r.c.registry.clockOf(m.id); !ok {
+		if _, ok := r.c.registry.clockOf(m.id); !ok {
 			return false
 		}
 	}
@@ -249,6 +248,8 @@ func (r *run) unready() []string {
 	for _, s := range r.shards {
 		if s.state != store.ShardReady {
 			names = append(names, s.member.name)
+		} else if _, ok := r.c.registry.clockOf(s.member.id); !ok {
+			names = append(names, s.member.name+" (its clock is not known: no heartbeat made its round trip)")
 		}
 	}
 	return names

@@ -35,9 +35,7 @@ type peer struct {
 	leaving  bool
 	runs     map[string]*run // that count on it, or may get its backlog
 
-	clock    clockFilter
-	offset   int64 // as last told to the agent
-	bound    int64
+	clock    peerClock
 	row      store.Agent
 	cpu      float64
 	inFlight int64
@@ -48,6 +46,7 @@ type registry struct {
 	cfg   *Config
 	store *store.Store
 	log   *slog.Logger
+	wall  wall
 	kick  chan struct{} // the heap has a new first entry
 	moved func()        // an agent came or went
 
@@ -57,8 +56,11 @@ type registry struct {
 	leases leases
 }
 
-func newRegistry(cfg *Config, st *store.Store, moved func()) *registry {
-	return &registry{cfg: cfg, store: st, log: cfg.Logger, kick: make(chan struct{}, 1), moved: moved, peers: map[string]*peer{}, again: map[string]bool{}}
+func newRegistry(cfg *Config, st *store.Store, w wall, moved func()) *registry {
+	return &registry{
+		cfg: cfg, store: st, log: cfg.Logger, wall: w, kick: make(chan struct{}, 1), moved: moved,
+		peers: map[string]*peer{}, again: map[string]bool{},
+	}
 }
 
 // attach begins a session for an agent. The Welcome is the first message in the
@@ -107,7 +109,7 @@ func (g *registry) welcome(p *peer, s *session, hello *stampedev1.Hello, resumed
 	g.watch(p)
 	s.send(&stampedev1.SessionResponse{Message: &stampedev1.SessionResponse_Welcome{Welcome: &stampedev1.Welcome{
 		SessionId: s.id, SessionSecret: p.secret,
-		LeaseDuration: duration(g.cfg.Lease), HeartbeatPeriod: duration(g.cfg.Heartbeat),
+		LeaseDuration: duration(g.cfg.Lease), HeartbeatPeriod: duration(g.period()),
 		MaxInflightBytes: maxInflightBytes, Version: g.cfg.Version, Resumed: resumed,
 	}}})
 	for _, m := range hello.GetShards() {

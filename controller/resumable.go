@@ -7,6 +7,7 @@ import (
 
 	"github.com/stampede-bench/stampede/controller/journal"
 	"github.com/stampede-bench/stampede/controller/store"
+	"github.com/stampede-bench/stampede/internal/clock"
 )
 
 // keptState is what a run that sends load needs to go on after a restart, beside
@@ -34,7 +35,8 @@ type keptMember struct {
 	ID, Name              string
 	Secret                []byte
 	Row                   *store.Agent
-	Told                  int64
+	Told, Steps           int64
+	Clock                 []clock.Mark
 	Lost, Dismissed, Left bool
 	LostAt                time.Time
 	Away                  time.Duration
@@ -92,12 +94,12 @@ func (r *run) keptState() (*keptState, error) {
 		return nil, err
 	}
 	k := &keptState{
-		Spec: spec, Anchor: r.anchor.UnixNano(), Data: keptData{r.data.hash, r.data.fileName},
+		Spec: spec, Anchor: r.c.wall.unix(r.anchor), Data: keptData{r.data.hash, r.data.fileName},
 		Facts: keptFacts{r.facts.serverVersion, r.facts.engine, r.facts.models, r.facts.notices},
 	}
 	for _, m := range r.members {
 		k.Members = append(k.Members, keptMember{
-			ID: m.id, Name: m.name, Secret: r.c.registry.secretOf(m.id), Row: m.row, Told: m.told,
+			ID: m.id, Name: m.name, Secret: r.c.registry.secretOf(m.id), Row: m.row, Told: m.told, Steps: m.steps, Clock: r.c.registry.clockEnds(m.id),
 			Lost: m.lost, Dismissed: m.dismissed, Left: m.left, LostAt: m.lostAt, Away: m.away,
 		})
 	}

@@ -83,7 +83,7 @@ func (c *Controller) reviveRun(row *store.Run, spec *workload.Spec) (*run, error
 // restore takes over what was kept, and lets its agents resume.
 func (r *run) restore(row *store.Run, kept *keptState, top ceiling) {
 	r.kept, r.state = kept, row.State
-	r.anchor = time.Unix(0, kept.Anchor)
+	r.anchor = r.c.wall.at(kept.Anchor)
 	r.data = corpusData{hash: kept.Data.Hash, fileName: kept.Data.FileName}
 	r.permits = newPermits(r.c.cfg.Lease+r.c.cfg.Heartbeat, int64(r.eff.Limits.MaxRunTime.D()))
 	r.permits.setCeiling(top)
@@ -101,7 +101,7 @@ func (r *run) restore(row *store.Run, kept *keptState, top ceiling) {
 
 func (r *run) restoreMember(k *keptMember) {
 	m := &member{
-		id: k.ID, name: k.Name, row: k.Row, told: k.Told, lost: k.Lost, dismissed: k.Dismissed, left: k.Left,
+		id: k.ID, name: k.Name, row: k.Row, told: k.Told, steps: k.Steps, lost: k.Lost, dismissed: k.Dismissed, left: k.Left,
 		lostAt: k.LostAt, away: k.Away,
 	}
 	r.members = append(r.members, m)
@@ -263,6 +263,7 @@ func (g *registry) restore(k *keptMember, r *run) {
 		if k.Row != nil {
 			p.row = *k.Row
 		}
+		p.clock.track.Resume(k.Clock)
 		g.peers[k.ID] = p
 		if !k.Lost {
 			g.watch(p)

@@ -21,10 +21,10 @@ import (
 
 // rows are some samples of one agent out of a run's segment.
 type rows struct {
-	run        journal.RunRecord
-	agent      string
-	correction int64
-	batch      wire.Batch
+	run   journal.RunRecord
+	agent string
+	clock journal.ClockRecord
+	batch wire.Batch
 }
 
 // each decodes the samples into s, one after the other, but for entries that
@@ -57,13 +57,13 @@ func (x *rows) sent() ([]*stampedev1.Sample, error) {
 type segmentIndex struct {
 	run    journal.RunRecord
 	shards map[wire.Ref]journal.ShardRecord
-	clocks map[string]int64 // by agent id
+	clocks map[string]journal.ClockRecord // by agent id
 }
 
 // readRows hands a segment's samples to yield, batch by batch, in the order they
 // came. A batch is valid until yield returns.
 func readRows(path string, yield func(rows) error) error {
-	index := segmentIndex{shards: map[wire.Ref]journal.ShardRecord{}, clocks: map[string]int64{}}
+	index := segmentIndex{shards: map[wire.Ref]journal.ShardRecord{}, clocks: map[string]journal.ClockRecord{}}
 	if err := eachRecord(path, index.add); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (x *segmentIndex) add(rec journal.Record) error {
 		if err := rec.Decode(&c); err != nil {
 			return err
 		}
-		x.clocks[c.AgentID] = c.CorrectionNanos
+		x.clocks[c.AgentID] = c
 	}
 	return nil
 }
@@ -125,7 +125,29 @@ func (x *segmentIndex) rows(b wire.Batch) rows {
 	ref := b.Ref
 	ref.RunID = ""
 	shard := x.shards[ref]
-	return rows{run: x.run, agent: shard.Agent, correction: x.clocks[shard.AgentID], batch: b}
+	return rows{run: x.run, agent: shard.Agent, clock: x.clocks[shard.AgentID], batch: b}
+}
+
+// placeOf is where a request lies on the run's time line; both may be Absent.
+func placeOf(sent, intended int64) int64 {
+	if sent != measure.Absent {
+		return sent
+	}
+	return max(intended, 0)
+}
+
+// sameCorrection is how many samples from the first on share its correction.
+func sameCorrection(clock journal.ClockRecord, samples []*stampedev1.Sample) (n int, correction int64) {
+	at := func(s *stampedev1.Sample) int64 {
+		if s.SentNanos == nil {
+			return clock.At(placeOf(measure.Absent, s.GetIntendedNanos()))
+		}
+		return clock.At(s.GetSentNanos())
+	}
+	correction = at(samples[0])
+	for n = 1; n < len(samples) && at(samples[n]) == correction; n++ {
+	}
+	return n, correction
 }
 
 // maxRowsBytes is about how much one answer of StreamSamples carries.
@@ -146,10 +168,11 @@ func (t testService) StreamSamples(req *stampedev1.StreamSamplesRequest, stream 
 			return err
 		}
 		for len(samples) > 0 {
-			n := fill(samples, maxRowsBytes)
+			n, correction := sameCorrection(r.clock, samples)
+			n = fill(samples[:n], maxRowsBytes)
 			err := stream.Send(&stampedev1.StreamSamplesResponse{
 				AnchorTime: timestamp(time.Unix(0, r.run.AnchorUnixNanos)), Agent: r.agent,
-				CorrectionNanos: r.correction, FirstStagePhase: r.run.FirstStagePhase, Samples: samples[:n],
+				CorrectionNanos: correction, FirstStagePhase: r.run.FirstStagePhase, Samples: samples[:n],
 			})
 			if err != nil {
 				return err
@@ -215,9 +238,10 @@ func (r *run) writeRows(rep *report.Report, w io.Writer) error {
 	var d wire.Decoder
 	var s measure.Sample
 	err := readRows(r.c.files.segment(r.testID, r.id), func(batch rows) error {
-		ctx := rep.RowContext(batch.agent, time.Unix(0, batch.run.AnchorUnixNanos), batch.correction)
+		ctx := rep.RowContext(batch.agent, time.Unix(0, batch.run.AnchorUnixNanos), 0)
 		ctx.FirstStagePhase = batch.run.FirstStagePhase
 		return batch.each(&d, &s, func() error {
+			ctx.Correction = batch.clock.At(placeOf(s.Sent, s.Intended))
 			line = report.EncodeRow(line[:0], &ctx, &s)
 			_, err := buffered.Write(line)
 			return err

@@ -102,7 +102,8 @@ type member struct {
 	away     time.Duration // how long it was lost before it came back
 	// dismissed came back when others had its work; left gave its shards back.
 	dismissed, left bool
-	told            int64 // clock offset it anchored the run by
+	told            int64 // its clock's offset by which it placed the run's anchor
+	steps           int64 // of its clock, before the run
 	audit           *stampedev1.SelfAudit
 	row             *store.Agent // as it was when the run chose it
 	lostRequests    int64        // counted at the end
@@ -259,6 +260,9 @@ func (r *run) update(edit func(*store.Run)) {
 		r.log.Error("run is not shown", "err", err)
 	}
 }
+
+// anchorTime is the anchor on the controller's clock, for others.
+func (r *run) anchorTime() time.Time { return time.Unix(0, r.c.wall.unix(r.anchor)) }
 
 // sinceAnchor is now on the run's time line.
 func (r *run) sinceAnchor(now time.Time) int64 { return int64(now.Sub(r.anchor)) }

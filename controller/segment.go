@@ -30,7 +30,7 @@ func (r *run) recordRun() {
 	}
 	if err == nil {
 		err = r.segment.AppendJSON(journal.KindRun, journal.RunRecord{
-			RunID: r.id, AnchorUnixNanos: r.anchor.UnixNano(), FirstStagePhase: r.firstStagePhase(),
+			RunID: r.id, AnchorUnixNanos: r.c.wall.unix(r.anchor), FirstStagePhase: r.firstStagePhase(),
 		})
 	}
 	if err != nil {

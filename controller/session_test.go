@@ -165,71 +165,18 @@ func TestForgedSamplesCountForNothing(t *testing.T) {
 		for ref := range b.shards {
 			other = ref.Shard.Offset
 		}
-		forged(a, func(s *stampedev1.Sample) { s.Index, s.Session = other, other })     // another's
-		forged(a, func(s *stampedev1.Sample) { s.Index, s.Session = 1<<40, 1<<40 })     // far beyond its permit
-		forged(a, func(s *stampedev1.Sample) { s.Index, s.Session = -5, -5 })           // before the first
-		forged(a, func(s *stampedev1.Sample) { s.Phase = 7 })                           // no such phase
-		forged(a, func(s *stampedev1.Sample) { s.Turn = 3 })                            // no such turn
-		forged(a, func(s *stampedev1.Sample) { s.Index = 1 })                           // index and session differ
-		forged(a, func(s *stampedev1.Sample) { s.Outcome = stampedev1.Outcome_OUTCOME_LOST })               // never an agent's word
-		forged(a, func(s *stampedev1.Sample) { s.ChunkTokenCounts = []int32{1, 2, 3} }) // no gaps for them
+		forged(a, func(s *stampedev1.Sample) { s.Index, s.Session = other, other })           // another's
+		forged(a, func(s *stampedev1.Sample) { s.Index, s.Session = 1<<40, 1<<40 })           // far beyond its permit
+		forged(a, func(s *stampedev1.Sample) { s.Index, s.Session = -5, -5 })                 // before the first
+		forged(a, func(s *stampedev1.Sample) { s.Phase = 7 })                                 // no such phase
+		forged(a, func(s *stampedev1.Sample) { s.Turn = 3 })                                  // no such turn
+		forged(a, func(s *stampedev1.Sample) { s.Index = 1 })                                 // index and session differ
+		forged(a, func(s *stampedev1.Sample) { s.Outcome = stampedev1.Outcome_OUTCOME_LOST }) // never an agent's word
+		forged(a, func(s *stampedev1.Sample) { s.ChunkTokenCounts = []int32{1, 2, 3} })       // no gaps for them
 		end := r.finished(id)
 		wantState(t, end, stampedev1.State_STATE_SUCCEEDED)
 		if lost := r.account(end, int64(len(a.served)+len(b.served)), []*fake{a, b}); lost != 0 {
 			t.Errorf("%d lost", lost)
-		}
-	})
-}
-
-func TestClockFilter(t *testing.T) {
-	const skew = int64(5 * time.Millisecond)
-	now := time.Unix(1000, 0)
-	var f clockFilter
-	if _, _, ok := f.estimate(now); ok {
-		t.Error("an estimate before the first exchange")
-	}
-	exchangeOf := func(sequence, up, down int64) {
-		t0 := now.UnixNano() + skew
-		t1 := now.UnixNano() + up
-		t2 := t1 + 1000
-		f.sent(sequence, exchange{t0: t0, t1: t1, t2: t2})
-		f.received(sequence, t2+down+skew, 0, now)
-	}
-	exchangeOf(1, 10_000_000, 1_000_000)
-	offset, bound, ok := f.estimate(now)
-	if !ok || offset < skew-bound || offset > skew+bound {
-		t.Errorf("offset %d ± %d, true %d", offset, bound, skew)
-	}
-	exchangeOf(2, 100_000, 120_000)
-	if offset, bound, _ = f.estimate(now); bound != 110_000 || offset < skew-bound || offset > skew+bound {
-		t.Errorf("offset %d ± %d, true %d", offset, bound, skew)
-	}
-	now = now.Add(time.Minute) // 6 ms of drift: the old one has grown worse
-	exchangeOf(3, 200_000, 200_000)
-	if _, bound, _ = f.estimate(now); bound != 200_000 {
-		t.Errorf("bound %d after a minute", bound)
-	}
-	f.received(99, 1, 0, now)                   // never sent
-	f.sent(4, exchange{t0: 100, t1: 0, t2: 10}) //
-	f.received(4, 50, 0, now)                   // arrived before it left
-	if _, bound, _ = f.estimate(now); bound != 200_000 || f.n != 3 {
-		t.Errorf("nonsense was taken: bound %d, %d samples", bound, f.n)
-	}
-	f.received(5, 1, 1, now) // a step
-	if _, _, ok := f.estimate(now); ok {
-		t.Error("an estimate survived a step")
-	}
-}
-
-func TestSkewedClocksAreEstimated(t *testing.T) {
-	inBubble(t, Config{}, func(r *rig) {
-		f := r.agent("a")
-		f.skew = 3 * time.Second
-		f.join()
-		r.sleep(3 * time.Second)
-		a := r.agents()[0]
-		if off := time.Duration(a.GetClockOffsetNanos()) - f.skew; off.Abs() > time.Duration(a.GetClockBoundNanos()) {
-			t.Errorf("offset %d ± %d, true %v", a.GetClockOffsetNanos(), a.GetClockBoundNanos(), f.skew)
 		}
 	})
 }

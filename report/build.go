@@ -239,6 +239,7 @@ func generator(in *Input, m Metrics) Generator {
 		ClockBound: widestBound(in.Agents), Overflow: in.Set.Overflow(), SamplesShed: in.SamplesShed,
 		AuditReport: auditReport(mergeAudits(in.Agents)),
 	}
+	g.ClockSteps = allClockSteps(in.Agents)
 	if in.JournalProblem != "" {
 		g.JournalProblem = &in.JournalProblem
 	}

@@ -52,8 +52,12 @@ type AgentReport struct {
 	Platform    string      `json:"platform"`
 	CPUs        float64     `json:"cpus"`
 	ClockOffset *float64    `json:"clock_offset"` // s, its clock minus the controller's
-	ClockBound  *float64    `json:"clock_bound"`  // s
-	Lost        *LossReport `json:"lost"`
+	ClockBound  *float64    `json:"clock_bound"`  // s, the widest during the run
+	// ClockDrift is by how much its clock ran faster than the controller's, in
+	// seconds a second; ClockDriftBound is the bound on its error.
+	ClockDrift      *float64    `json:"clock_drift"`
+	ClockDriftBound *float64    `json:"clock_drift_bound"`
+	Lost            *LossReport `json:"lost"`
 	measure.AgentFigures
 	AuditReport
 }
@@ -97,10 +101,36 @@ func mergeAudits(agents []Agent) *Audit {
 		sum.MemoryMax = max(sum.MemoryMax, a.MemoryMax)
 		sum.GCCount += a.GCCount
 		sum.DetailShed += a.DetailShed
-		sum.ClockSteps += a.ClockSteps
 		sum.Connections += a.Connections
 		sum.StaleConnections += a.StaleConnections
 		sum.ColdConnections += a.ColdConnections
+	}
+	return sum
+}
+
+// clockSteps is how often an agent's clock jumped; nil when nobody can tell.
+func clockSteps(a *Agent) *int64 {
+	steps := a.ClockSteps
+	if a.Audit != nil {
+		steps = max(steps, a.Audit.ClockSteps)
+	}
+	if a.Audit == nil && a.ClockOffset == nil {
+		return nil
+	}
+	return &steps
+}
+
+// allClockSteps adds the agents' up.
+func allClockSteps(agents []Agent) *int64 {
+	var sum *int64
+	for i := range agents {
+		n := clockSteps(&agents[i])
+		if n != nil && sum != nil {
+			*n += *sum
+		}
+		if n != nil {
+			sum = n
+		}
 	}
 	return sum
 }
@@ -124,11 +154,15 @@ func agentReports(in *Input) []AgentReport {
 			Name: a.Name, ID: a.ID, Host: a.Host, Version: a.Version, Platform: a.Platform, CPUs: a.CPUs,
 			AgentFigures: in.Set.Agent(a.Name), AuditReport: auditReport(a.Audit),
 		}
+		r.ClockSteps = clockSteps(&a)
 		if a.ClockOffset != nil {
 			r.ClockOffset = nanos(*a.ClockOffset)
 		}
 		if a.ClockBound != nil {
 			r.ClockBound = nanos(*a.ClockBound)
+		}
+		if a.ClockDrift != nil && a.ClockDriftBound != nil {
+			r.ClockDrift, r.ClockDriftBound = nanos(*a.ClockDrift), nanos(*a.ClockDriftBound)
 		}
 		if a.Loss != nil {
 			r.Lost = &LossReport{At: a.Loss.At.UTC(), Requests: a.Loss.Requests, Returned: a.Loss.Returned}

@@ -86,9 +86,16 @@ type Agent struct {
 	Version  string
 	Platform string
 	CPUs     float64
-	// ClockOffset is its clock minus the controller's and ClockBound the bound on
-	// that, in nanoseconds; nil when no round trip was timed.
+	// ClockOffset is its clock minus the controller's at the end, and ClockBound the
+	// widest bound on that during the run, in nanoseconds; nil when no round trip was
+	// timed.
 	ClockOffset, ClockBound *int64
+	// ClockDrift is by how much its clock ran faster, in parts per billion, and
+	// ClockDriftBound the bound on that; nil when there was not time enough to tell.
+	ClockDrift, ClockDriftBound *int64
+	// ClockSteps is how often its clock was seen to jump, from afar; it may have
+	// seen more itself.
+	ClockSteps int64
 	// Audit is what it said of itself at the end; nil when it never did.
 	Audit *Audit
 	// Loss says when and how it was lost; nil when it was not.

@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stampede-bench/stampede/internal/clock"
 )
 
 // receiver reads sockets together with the kernel's receive stamps, into one
@@ -35,7 +37,7 @@ func (r *receiver) receive(fd int) (n int, stamp int64, err error) {
 		got, _, e := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.msg)), unix.MSG_DONTWAIT)
 		switch e {
 		case 0:
-			return int(got), stampIn(r.oob[:r.msg.Controllen]), nil
+			return int(got), clock.Stamp(stampIn(r.oob[:r.msg.Controllen])), nil
 		case unix.EINTR:
 		case unix.EAGAIN:
 			return 0, 0, unix.EAGAIN

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/json"
 	"fmt"
+	"sort"
 )
 
 // Kind tells what a record holds. Values are part of the format.
@@ -39,11 +40,53 @@ type ShardRecord struct {
 	Agent   string `json:"agent"` // name
 }
 
-// ClockRecord says what brings an agent's offsets to the controller's clock. A
-// later one for the same agent replaces it.
+// ClockRecord says what brings an agent's offsets to the controller's clock, point
+// by point in order of time. A later one for the same agent replaces it.
 type ClockRecord struct {
-	AgentID         string `json:"agent_id"`
-	CorrectionNanos int64  `json:"correction_nanos"`
+	AgentID string       `json:"agent_id"`
+	Points  []ClockPoint `json:"points,omitempty"`
+	// CorrectionNanos is what older segments have in the place of points.
+	CorrectionNanos int64 `json:"correction_nanos,omitempty"`
+}
+
+// ClockPoint is what to add to an offset since the run's anchor.
+type ClockPoint struct {
+	OffsetNanos     int64 `json:"offset_nanos"`
+	CorrectionNanos int64 `json:"correction_nanos"`
+}
+
+// correctionGrain is what corrections are whole multiples of, in nanoseconds: far
+// less than clocks are known to, and enough for rows to share one while a clock
+// drifts.
+const correctionGrain = 10_000
+
+// At is the correction at an offset: between points by a straight line, beyond
+// them as at the nearest.
+func (c ClockRecord) At(offset int64) int64 {
+	exact := c.at(offset)
+	rest := exact % correctionGrain
+	switch {
+	case rest >= correctionGrain/2:
+		rest -= correctionGrain
+	case rest < -correctionGrain/2:
+		rest += correctionGrain
+	}
+	return exact - rest
+}
+
+func (c ClockRecord) at(offset int64) int64 {
+	i := sort.Search(len(c.Points), func(i int) bool { return c.Points[i].OffsetNanos >= offset })
+	switch {
+	case len(c.Points) == 0:
+		return c.CorrectionNanos
+	case i == 0:
+		return c.Points[0].CorrectionNanos
+	case i == len(c.Points):
+		return c.Points[i-1].CorrectionNanos
+	}
+	a, b := c.Points[i-1], c.Points[i]
+	share := float64(offset-a.OffsetNanos) / float64(b.OffsetNanos-a.OffsetNanos)
+	return a.CorrectionNanos + int64(share*float64(b.CorrectionNanos-a.CorrectionNanos))
 }
 
 // AppendJSON appends a small record as JSON.

@@ -338,3 +338,21 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+func TestClockRecordJoinsItsPoints(t *testing.T) {
+	const us = 1000
+	two := ClockRecord{Points: []ClockPoint{{OffsetNanos: 0, CorrectionNanos: 100 * us}, {OffsetNanos: 1000, CorrectionNanos: -300 * us}}}
+	for _, test := range []struct {
+		record     ClockRecord
+		at, expect int64
+	}{
+		{ClockRecord{}, 5, 0},
+		{ClockRecord{CorrectionNanos: 70 * us}, 5, 70 * us},
+		{two, -5, 100 * us}, {two, 0, 100 * us}, {two, 250, 0}, {two, 500, -100 * us}, {two, 1000, -300 * us}, {two, 9999, -300 * us},
+		{two, 262, 0}, {two, 263, -10 * us}, {two, 237, 10 * us},
+	} {
+		if got := test.record.At(test.at); got != test.expect {
+			t.Errorf("At(%d) = %d, want %d", test.at, got, test.expect)
+		}
+	}
+}

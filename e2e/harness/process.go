@@ -22,18 +22,26 @@ const module = "github.com/stampede-bench/stampede"
 // binary is the stampede under test, built once by Main.
 var binary string
 
+// tagged are builds of it under build tags, made when a test asks for one.
+var tagged = struct {
+	sync.Mutex
+	dir  string
+	made map[string]string
+}{made: map[string]string{}}
+
 // Main builds the binary, or takes the one that STAMPEDE_BINARY names, runs a
 // package's tests and returns their exit status.
 func Main(m *testing.M) int {
-	if binary = os.Getenv("STAMPEDE_BINARY"); binary != "" {
-		return m.Run()
-	}
 	dir, err := os.MkdirTemp("", "stampede-e2e-*")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	tagged.dir = dir
+	if binary = os.Getenv("STAMPEDE_BINARY"); binary != "" {
+		return m.Run()
+	}
 	binary = filepath.Join(dir, "stampede")
 	build := exec.Command("go", "build", "-o", binary, module+"/cmd/stampede")
 	build.Stderr = os.Stderr
@@ -46,6 +54,23 @@ func Main(m *testing.M) int {
 
 // Binary is the path of the stampede under test.
 func Binary() string { return binary }
+
+// BinaryWith is the path of one that is built with a build tag.
+func BinaryWith(t *testing.T, tag string) string {
+	t.Helper()
+	tagged.Lock()
+	defer tagged.Unlock()
+	if made, there := tagged.made[tag]; there {
+		return made
+	}
+	path := filepath.Join(tagged.dir, "stampede-"+tag)
+	build := exec.Command("go", "build", "-tags", tag, "-o", path, module+"/cmd/stampede")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build stampede with the tag %s: %v\n%s", tag, err, out)
+	}
+	tagged.made[tag] = path
+	return path
+}
 
 // Process is a running command whose output is kept.
 type Process struct {

@@ -11,7 +11,7 @@ var base = time.Now()
 
 // Now returns nanoseconds since the process's base on the monotonic clock. It
 // follows the fake clock inside a testing/synctest bubble only in differences.
-func Now() int64 { return int64(time.Since(base)) }
+func Now() int64 { return monotonic(int64(time.Since(base))) }
 
 // Pair is one moment on both clocks.
 type Pair struct {
@@ -22,7 +22,17 @@ type Pair struct {
 // ReadPair returns the present moment on both clocks, taken in one reading.
 func ReadPair() Pair {
 	t := time.Now()
-	return Pair{Mono: int64(t.Sub(base)), Unix: t.UnixNano()}
+	since := int64(t.Sub(base))
+	return Pair{Mono: monotonic(since), Unix: wall(since, t.UnixNano())}
+}
+
+// Stamp is a time that the kernel took on the wall clock, 0 for none, as the
+// clocks of this package show it.
+func Stamp(unix int64) int64 {
+	if unix == 0 {
+		return 0
+	}
+	return wall(unix-base.UnixNano(), unix)
 }
 
 // At maps a monotonic instant to wall time by the pair.

@@ -697,7 +697,7 @@ type Welcome struct {
 	// The agent counts it from sending a heartbeat, the controller from
 	// answering it.
 	LeaseDuration *durationpb.Duration `protobuf:"bytes,3,opt,name=lease_duration,json=leaseDuration,proto3" json:"lease_duration,omitempty"`
-	// How often to send heartbeats.
+	// How often to send heartbeats until a renewal says otherwise.
 	HeartbeatPeriod *durationpb.Duration `protobuf:"bytes,4,opt,name=heartbeat_period,json=heartbeatPeriod,proto3" json:"heartbeat_period,omitempty"`
 	// Most unacknowledged bytes of batches in flight.
 	MaxInflightBytes int64 `protobuf:"varint,5,opt,name=max_inflight_bytes,json=maxInflightBytes,proto3" json:"max_inflight_bytes,omitempty"`
@@ -1043,6 +1043,9 @@ type LeaseRenewal struct {
 	ClockOffsetNanos int64 `protobuf:"varint,5,opt,name=clock_offset_nanos,json=clockOffsetNanos,proto3" json:"clock_offset_nanos,omitempty"`
 	// Bound on that estimate.
 	ClockBoundNanos int64 `protobuf:"varint,6,opt,name=clock_bound_nanos,json=clockBoundNanos,proto3" json:"clock_bound_nanos,omitempty"`
+	// When to send the next heartbeat in turn, after this one: jittered, and longer
+	// with many agents.
+	HeartbeatPeriod *durationpb.Duration `protobuf:"bytes,7,opt,name=heartbeat_period,json=heartbeatPeriod,proto3" json:"heartbeat_period,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1117,6 +1120,13 @@ func (x *LeaseRenewal) GetClockBoundNanos() int64 {
 		return x.ClockBoundNanos
 	}
 	return 0
+}
+
+func (x *LeaseRenewal) GetHeartbeatPeriod() *durationpb.Duration {
+	if x != nil {
+		return x.HeartbeatPeriod
+	}
+	return nil
 }
 
 // Permit bounds what an agent may send of a shard; it never shrinks.
@@ -1202,8 +1212,7 @@ type StartShard struct {
 	Spec *Spec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	// Hash of the corpus to fetch; empty for synthetic data.
 	CorpusHash string `protobuf:"bytes,3,opt,name=corpus_hash,json=corpusHash,proto3" json:"corpus_hash,omitempty"`
-	// Anchor of the run on the controller's clock; set when it takes over a
-	// shard of a run that has begun, else StartPhase brings it.
+	// Never set: phases bring it.
 	AnchorTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=anchor_time,json=anchorTime,proto3" json:"anchor_time,omitempty"`
 	// Takeover, open loop: only entries with a nominal offset from here on.
 	FromOffsetNanos int64 `protobuf:"varint,5,opt,name=from_offset_nanos,json=fromOffsetNanos,proto3" json:"from_offset_nanos,omitempty"`
@@ -1346,9 +1355,13 @@ type StartPhase struct {
 	// Index of the phase's first entry.
 	FirstIndex int64 `protobuf:"varint,5,opt,name=first_index,json=firstIndex,proto3" json:"first_index,omitempty"`
 	// Index of the phase's first session.
-	FirstSession  int64 `protobuf:"varint,6,opt,name=first_session,json=firstSession,proto3" json:"first_session,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	FirstSession int64 `protobuf:"varint,6,opt,name=first_session,json=firstSession,proto3" json:"first_session,omitempty"`
+	// Agent's clock minus the controller's, as the controller knew it when the run
+	// got its anchor: the agent places the anchor by it, once, and the controller
+	// corrects the agent's offsets by what it learns later.
+	ClockOffsetNanos int64 `protobuf:"varint,7,opt,name=clock_offset_nanos,json=clockOffsetNanos,proto3" json:"clock_offset_nanos,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *StartPhase) Reset() {
@@ -1419,6 +1432,13 @@ func (x *StartPhase) GetFirstIndex() int64 {
 func (x *StartPhase) GetFirstSession() int64 {
 	if x != nil {
 		return x.FirstSession
+	}
+	return 0
+}
+
+func (x *StartPhase) GetClockOffsetNanos() int64 {
+	if x != nil {
+		return x.ClockOffsetNanos
 	}
 	return 0
 }
@@ -2408,14 +2428,15 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\vtoken_count\x18\x06 \x01(\x03R\n" +
 	"tokenCount\x126\n" +
 	"\x17dispatched_offset_nanos\x18\a \x01(\x03R\x15dispatchedOffsetNanos\x12,\n" +
-	"\x12open_session_count\x18\b \x01(\x03R\x10openSessionCount\"\x8b\x02\n" +
+	"\x12open_session_count\x18\b \x01(\x03R\x10openSessionCount\"\xd1\x02\n" +
 	"\fLeaseRenewal\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12.\n" +
 	"\x13received_unix_nanos\x18\x02 \x01(\x03R\x11receivedUnixNanos\x12&\n" +
 	"\x0fsent_unix_nanos\x18\x03 \x01(\x03R\rsentUnixNanos\x12-\n" +
 	"\apermits\x18\x04 \x03(\v2\x13.stampede.v1.PermitR\apermits\x12,\n" +
 	"\x12clock_offset_nanos\x18\x05 \x01(\x03R\x10clockOffsetNanos\x12*\n" +
-	"\x11clock_bound_nanos\x18\x06 \x01(\x03R\x0fclockBoundNanos\"\xbc\x01\n" +
+	"\x11clock_bound_nanos\x18\x06 \x01(\x03R\x0fclockBoundNanos\x12D\n" +
+	"\x10heartbeat_period\x18\a \x01(\v2\x19.google.protobuf.DurationR\x0fheartbeatPeriod\"\xbc\x01\n" +
 	"\x06Permit\x12'\n" +
 	"\x03ref\x18\x01 \x01(\v2\x15.stampede.v1.ShardRefR\x03ref\x12=\n" +
 	"\x1bdispatch_until_offset_nanos\x18\x02 \x01(\x03R\x18dispatchUntilOffsetNanos\x12\x14\n" +
@@ -2437,7 +2458,7 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\vagent_count\x18\n" +
 	" \x01(\x05R\n" +
 	"agentCount\x12(\n" +
-	"\x10corpus_file_name\x18\v \x01(\tR\x0ecorpusFileName\"\xdb\x01\n" +
+	"\x10corpus_file_name\x18\v \x01(\tR\x0ecorpusFileName\"\x89\x02\n" +
 	"\n" +
 	"StartPhase\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x14\n" +
@@ -2448,7 +2469,8 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"base_nanos\x18\x04 \x01(\x03R\tbaseNanos\x12\x1f\n" +
 	"\vfirst_index\x18\x05 \x01(\x03R\n" +
 	"firstIndex\x12#\n" +
-	"\rfirst_session\x18\x06 \x01(\x03R\ffirstSession\"k\n" +
+	"\rfirst_session\x18\x06 \x01(\x03R\ffirstSession\x12,\n" +
+	"\x12clock_offset_nanos\x18\a \x01(\x03R\x10clockOffsetNanos\"k\n" +
 	"\x05Shift\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12*\n" +
 	"\x11from_offset_nanos\x18\x02 \x01(\x03R\x0ffromOffsetNanos\x12\x1f\n" +
@@ -2601,30 +2623,31 @@ var file_stampede_v1_agent_service_proto_depIdxs = []int32{
 	8,  // 19: stampede.v1.Heartbeat.shards:type_name -> stampede.v1.ShardProgress
 	4,  // 20: stampede.v1.ShardProgress.ref:type_name -> stampede.v1.ShardRef
 	10, // 21: stampede.v1.LeaseRenewal.permits:type_name -> stampede.v1.Permit
-	4,  // 22: stampede.v1.Permit.ref:type_name -> stampede.v1.ShardRef
-	4,  // 23: stampede.v1.StartShard.ref:type_name -> stampede.v1.ShardRef
-	26, // 24: stampede.v1.StartShard.spec:type_name -> stampede.v1.Spec
-	27, // 25: stampede.v1.StartShard.anchor_time:type_name -> google.protobuf.Timestamp
-	10, // 26: stampede.v1.StartShard.permit:type_name -> stampede.v1.Permit
-	12, // 27: stampede.v1.StartShard.phases:type_name -> stampede.v1.StartPhase
-	27, // 28: stampede.v1.StartPhase.anchor_time:type_name -> google.protobuf.Timestamp
-	25, // 29: stampede.v1.StopShard.drain_timeout:type_name -> google.protobuf.Duration
-	4,  // 30: stampede.v1.ShardUpdate.ref:type_name -> stampede.v1.ShardRef
-	0,  // 31: stampede.v1.ShardUpdate.state:type_name -> stampede.v1.ShardState
-	17, // 32: stampede.v1.ShardUpdate.self_audit:type_name -> stampede.v1.SelfAudit
-	4,  // 33: stampede.v1.SampleBatch.ref:type_name -> stampede.v1.ShardRef
-	28, // 34: stampede.v1.SampleBatch.samples:type_name -> stampede.v1.Sample
-	4,  // 35: stampede.v1.SampleAck.ref:type_name -> stampede.v1.ShardRef
-	26, // 36: stampede.v1.Probe.spec:type_name -> stampede.v1.Spec
-	1,  // 37: stampede.v1.AgentService.Session:input_type -> stampede.v1.SessionRequest
-	23, // 38: stampede.v1.AgentService.FetchCorpus:input_type -> stampede.v1.FetchCorpusRequest
-	2,  // 39: stampede.v1.AgentService.Session:output_type -> stampede.v1.SessionResponse
-	24, // 40: stampede.v1.AgentService.FetchCorpus:output_type -> stampede.v1.FetchCorpusResponse
-	39, // [39:41] is the sub-list for method output_type
-	37, // [37:39] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	25, // 22: stampede.v1.LeaseRenewal.heartbeat_period:type_name -> google.protobuf.Duration
+	4,  // 23: stampede.v1.Permit.ref:type_name -> stampede.v1.ShardRef
+	4,  // 24: stampede.v1.StartShard.ref:type_name -> stampede.v1.ShardRef
+	26, // 25: stampede.v1.StartShard.spec:type_name -> stampede.v1.Spec
+	27, // 26: stampede.v1.StartShard.anchor_time:type_name -> google.protobuf.Timestamp
+	10, // 27: stampede.v1.StartShard.permit:type_name -> stampede.v1.Permit
+	12, // 28: stampede.v1.StartShard.phases:type_name -> stampede.v1.StartPhase
+	27, // 29: stampede.v1.StartPhase.anchor_time:type_name -> google.protobuf.Timestamp
+	25, // 30: stampede.v1.StopShard.drain_timeout:type_name -> google.protobuf.Duration
+	4,  // 31: stampede.v1.ShardUpdate.ref:type_name -> stampede.v1.ShardRef
+	0,  // 32: stampede.v1.ShardUpdate.state:type_name -> stampede.v1.ShardState
+	17, // 33: stampede.v1.ShardUpdate.self_audit:type_name -> stampede.v1.SelfAudit
+	4,  // 34: stampede.v1.SampleBatch.ref:type_name -> stampede.v1.ShardRef
+	28, // 35: stampede.v1.SampleBatch.samples:type_name -> stampede.v1.Sample
+	4,  // 36: stampede.v1.SampleAck.ref:type_name -> stampede.v1.ShardRef
+	26, // 37: stampede.v1.Probe.spec:type_name -> stampede.v1.Spec
+	1,  // 38: stampede.v1.AgentService.Session:input_type -> stampede.v1.SessionRequest
+	23, // 39: stampede.v1.AgentService.FetchCorpus:input_type -> stampede.v1.FetchCorpusRequest
+	2,  // 40: stampede.v1.AgentService.Session:output_type -> stampede.v1.SessionResponse
+	24, // 41: stampede.v1.AgentService.FetchCorpus:output_type -> stampede.v1.FetchCorpusResponse
+	40, // [40:42] is the sub-list for method output_type
+	38, // [38:40] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_stampede_v1_agent_service_proto_init() }

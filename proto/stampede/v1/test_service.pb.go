@@ -1081,8 +1081,15 @@ type Agent struct {
 	CpuUtilization float64 `protobuf:"fixed64,11,opt,name=cpu_utilization,json=cpuUtilization,proto3" json:"cpu_utilization,omitempty"`
 	// Requests in flight.
 	InFlightCount int64 `protobuf:"varint,12,opt,name=in_flight_count,json=inFlightCount,proto3" json:"in_flight_count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// By how much its clock runs faster than the controller's, in parts per billion,
+	// with a bound on the error; both 0 while that is not known.
+	ClockDriftPpb int64 `protobuf:"varint,13,opt,name=clock_drift_ppb,json=clockDriftPpb,proto3" json:"clock_drift_ppb,omitempty"`
+	// Bound on the error of clock_drift_ppb.
+	ClockDriftBoundPpb int64 `protobuf:"varint,14,opt,name=clock_drift_bound_ppb,json=clockDriftBoundPpb,proto3" json:"clock_drift_bound_ppb,omitempty"`
+	// Jumps of its clock that were seen, by itself or by the controller.
+	ClockStepCount int64 `protobuf:"varint,15,opt,name=clock_step_count,json=clockStepCount,proto3" json:"clock_step_count,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Agent) Reset() {
@@ -1195,6 +1202,27 @@ func (x *Agent) GetCpuUtilization() float64 {
 func (x *Agent) GetInFlightCount() int64 {
 	if x != nil {
 		return x.InFlightCount
+	}
+	return 0
+}
+
+func (x *Agent) GetClockDriftPpb() int64 {
+	if x != nil {
+		return x.ClockDriftPpb
+	}
+	return 0
+}
+
+func (x *Agent) GetClockDriftBoundPpb() int64 {
+	if x != nil {
+		return x.ClockDriftBoundPpb
+	}
+	return 0
+}
+
+func (x *Agent) GetClockStepCount() int64 {
+	if x != nil {
+		return x.ClockStepCount
 	}
 	return 0
 }
@@ -1391,7 +1419,7 @@ const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\x11first_stage_phase\x18\x05 \x01(\x05R\x0ffirstStagePhase\"\x13\n" +
 	"\x11ListAgentsRequest\"@\n" +
 	"\x12ListAgentsResponse\x12*\n" +
-	"\x06agents\x18\x01 \x03(\v2\x12.stampede.v1.AgentR\x06agents\"\xd9\x03\n" +
+	"\x06agents\x18\x01 \x03(\v2\x12.stampede.v1.AgentR\x06agents\"\xde\x04\n" +
 	"\x05Agent\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1405,7 +1433,10 @@ const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\x18lease_remaining_duration\x18\n" +
 	" \x01(\v2\x19.google.protobuf.DurationR\x16leaseRemainingDuration\x12'\n" +
 	"\x0fcpu_utilization\x18\v \x01(\x01R\x0ecpuUtilization\x12&\n" +
-	"\x0fin_flight_count\x18\f \x01(\x03R\rinFlightCount\"\x80\x01\n" +
+	"\x0fin_flight_count\x18\f \x01(\x03R\rinFlightCount\x12&\n" +
+	"\x0fclock_drift_ppb\x18\r \x01(\x03R\rclockDriftPpb\x121\n" +
+	"\x15clock_drift_bound_ppb\x18\x0e \x01(\x03R\x12clockDriftBoundPpb\x12(\n" +
+	"\x10clock_step_count\x18\x0f \x01(\x03R\x0eclockStepCount\"\x80\x01\n" +
 	"\x14UploadDatasetRequest\x12\x1b\n" +
 	"\tfile_name\x18\x01 \x01(\tR\bfileName\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x16\n" +
