@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -115,6 +116,8 @@ type Agent struct {
 
 	work chan struct{} // something to send
 	beat chan struct{} // a heartbeat is wanted now
+
+	connected atomic.Bool // a session is open
 
 	mu      sync.Mutex
 	runs    map[string]*run

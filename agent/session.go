@@ -46,6 +46,8 @@ func (a *Agent) session(working context.Context) (welcomed bool, err error) {
 	if err := s.open(ctx); err != nil {
 		return false, cause(ctx, err)
 	}
+	a.connected.Store(true)
+	defer a.connected.Store(false)
 	received := make(chan struct{})
 	go func() {
 		defer close(received)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -37,7 +39,7 @@ func newAgentCommand(io streams) *cobra.Command {
 			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
-			return f.run(ctx, log)
+			return f.run(ctx, io.out, log)
 		},
 	}
 	fl := cmd.Flags()
@@ -45,12 +47,14 @@ func newAgentCommand(io streams) *cobra.Command {
 	fl.StringVar(&f.name, "name", "", "`NAME` for people (default host name and pid)")
 	f.trust.add(fl, "STAMPEDE_AGENT_TOKEN")
 	fl.StringArrayVar(&f.allowTarget, "allow-target", nil, "load only what matches `PATTERN`: a host name with * and ?, an address or a prefix, with an optional :PORT; may repeat (default all but metadata addresses)")
+	fl.StringVar(&f.metricsAddr, "metrics-addr", "", "listen `ADDR` for /metrics, /healthz and /readyz, over HTTP and open to all who reach it (default none)")
 	addLogFlags(fl, &f.logFormat, &f.logLevel)
 	return cmd
 }
 
 type agentFlags struct {
 	addr, name          string
+	metricsAddr         string
 	trust               trust
 	allowTarget         []string
 	logFormat, logLevel string
@@ -64,7 +68,7 @@ var reconnect = grpc.ConnectParams{
 	MinConnectTimeout: 2 * time.Second,
 }
 
-func (f *agentFlags) run(ctx context.Context, log *slog.Logger) error {
+func (f *agentFlags) run(ctx context.Context, out io.Writer, log *slog.Logger) error {
 	allowed, err := allow.Parse(f.allowTarget)
 	if err != nil {
 		return usageError(fmt.Errorf("--allow-target: %w", err), "--allow-target 10.0.0.0/8:8000 --allow-target '*.models.internal'")
@@ -84,6 +88,25 @@ func (f *agentFlags) run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	log.Info("agent starting", "name", name, "controller", f.addr)
+	serving, end := context.WithCancel(context.WithoutCancel(ctx)) // while it drains, too
+	defer end()
+	g, working := errgroup.WithContext(ctx)
+	if f.metricsAddr != "" {
+		l, err := listen("--metrics-addr", f.metricsAddr, "--metrics-addr 127.0.0.1:0 takes a free port")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "metrics listening on %s\n", l.Addr())
+		g.Go(func() error { return servePages(serving, l, agentPages(name, a.Status)) })
+	}
+	g.Go(func() error {
+		defer end()
+		return f.work(working, a)
+	})
+	return g.Wait()
+}
+
+func (f *agentFlags) work(ctx context.Context, a *agent.Agent) error {
 	if err := a.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return refusal(err, f.addr)
 	}

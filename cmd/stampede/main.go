@@ -62,7 +62,7 @@ verdict on its own accuracy above all numbers.`,
 		newControllerCommand(io), newAgentCommand(io), newSimulateCommand(io),
 		newRegisterCommand(io), newStartCommand(io), newWatchCommand(io), newReportCommand(io),
 		newListCommand(io), newCancelCommand(io), newDeleteCommand(io), newAgentsCommand(io), newCompareCommand(io),
-		newDoctorCommand(io), newVersionCommand(io),
+		newDoctorCommand(io), newHealthCommand(io), newVersionCommand(io), newDocsCommand(io),
 	)
 	for _, cmd := range root.Commands() {
 		if cmd.Args == nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is stamped by the linker; without it, the build info is asked.
-var version string
+// version and commit are stamped by the linker; without it, the build info is
+// asked.
+var version, commit string
 
 func versionString() string {
 	if version != "" {
@@ -21,13 +22,28 @@ func versionString() string {
 	return "dev"
 }
 
+// commitString is what the binary was built from; go install knows versions only.
+func commitString() string {
+	if commit != "" {
+		return commit
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && s.Value != "" {
+				return s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	return "unknown"
+}
+
 func newVersionCommand(io streams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version",
+		Short:   "Print version, commit, Go version and platform",
 		Example: "  stampede version",
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(io.out, "stampede %s %s %s/%s\n", versionString(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintf(io.out, "stampede %s commit %s %s %s/%s\n", versionString(), commitString(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil
 		},
 	}
