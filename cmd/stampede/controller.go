@@ -61,7 +61,7 @@ func newControllerCommand(io streams) *cobra.Command {
 	fl.DurationVar(&f.heartbeat, "heartbeat", 0, "how often agents report; at most a third of the lease (default 1s)")
 	fl.DurationVar(&f.rejoinGrace, "rejoin-grace", 15*time.Second, "how long a run waits for lost agents to come back")
 	addLogFlags(fl, &f.logFormat, &f.logLevel)
-	cmd.AddCommand(newJoinCommand(io))
+	cmd.AddCommand(newJoinCommand(io), newTokensCommand(io))
 	return cmd
 }
 

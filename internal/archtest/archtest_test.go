@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"e2e/harness":        {"report", "simulate"},
 	"e2e/docs":           {},
 	"e2e/fault":          {},
+	"e2e/deploy":         {},
 	"e2e/fleet":          {},
 	"internal/wire":      {"measure", "proto/stampede/v1", "schedule", "workload"},
 	"internal/allow":     {},
