@@ -1,15 +1,13 @@
 package agent
 
 import (
-	"runtime"
-
 	"github.com/stampede-bench/stampede/internal/clock"
 	"github.com/stampede-bench/stampede/schedule"
 )
 
-// dispatcher sends a shard's entries when they are due. It runs on a thread of
-// its own, which sleeps in the kernel to absolute instants; all it does there is
-// look at atomics, take entries that are complete, and call Doer.Start.
+// dispatcher sends a shard's entries when they are due. It sleeps in
+// the kernel to absolute instants, and so mostly has a thread to itself; all it does
+// there is look at atomics, take entries that are complete, and call Doer.Start.
 type dispatcher struct {
 	shard  *shard
 	opened int // phases taken over from the builder
@@ -19,9 +17,6 @@ type dispatcher struct {
 
 // run sends until the shard quits.
 func (d *dispatcher) run() {
-	// The thread is not given back: it ends with the goroutine, and with it the
-	// timer slack that was set for it.
-	runtime.LockOSThread()
 	s := d.shard
 	sleep := s.run.agent.newSleeper()
 	s.sleeper.Store(&sleep)

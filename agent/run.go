@@ -140,6 +140,7 @@ func (r *run) open(ctx context.Context, start *stampedev1.StartShard) error {
 		Timeout:   spec.Limits.RequestTimeout.D(),
 		AllowAddr: r.agent.cfg.AllowTarget,
 		Reserve:   reserve(plan, agents),
+		Relaxed:   relaxed(plan),
 	})
 	if err != nil {
 		return fmt.Errorf("run %s: endpoint: %w", r.id, err)
@@ -159,6 +160,16 @@ func reserve(plan *schedule.Plan, agents int) int {
 		n = max(n, openConnections(p, agents))
 	}
 	return n
+}
+
+// relaxed reports whether no request of the plan waits for the end of another.
+func relaxed(plan *schedule.Plan) bool {
+	for _, p := range plan.Phases {
+		if p.Kind != schedule.Open || p.MaxConcurrency > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // openConnections is an open-loop phase's want of ready connections.

@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -27,23 +28,30 @@ const (
 	asleep
 )
 
+// The runtime takes a goroutine that does not yield for 10 ms for one that hogs its
+// processor. It then looks every 20 µs whether it can take that away, at the cost of
+// up to 40 ms of CPU a second. One that yields before it sleeps goes on at once, on
+// the same thread, unless there is other work and no processor free for it.
+const (
+	yieldEvery = int64(7 * time.Millisecond)
+	yieldRoom  = int64(100 * time.Microsecond) // left until the deadline
+	yieldMust  = int64(9 * time.Millisecond)
+)
+
 // futexSleeper sleeps in the kernel to an absolute instant: the same timer as
 // clock_nanosleep's, but one that can be woken. The system call goes through
 // Syscall, so the scheduler gives the thread's processor to others meanwhile.
 type futexSleeper struct {
-	word  atomic.Int32
-	shift int64 // CLOCK_MONOTONIC minus clock.Now
+	word    atomic.Int32
+	shift   int64 // CLOCK_MONOTONIC minus clock.Now
+	yielded int64
 }
 
-// newSleeper returns the best sleeper there is; it must be called on the thread
-// that sleeps, to which the goroutine is locked.
+// newSleeper returns the best sleeper there is.
 func newSleeper() sleeper {
 	if fakeTime() {
 		return newTimerSleeper()
 	}
-	// The default slack of 50 µs would be added to every sleep. It is the thread's
-	// and ends with it; without the right to change it we are that much later.
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	return &futexSleeper{shift: monotonicShift()}
 }
 
@@ -75,7 +83,10 @@ func monotonicShift() int64 {
 }
 
 func (s *futexSleeper) sleep(until int64) {
-	if s.word.CompareAndSwap(signalled, awake) || until <= clock.Now() {
+	if s.word.CompareAndSwap(signalled, awake) {
+		return
+	}
+	if left := until - clock.Now(); left <= 0 || s.yield(left) && until <= clock.Now() {
 		return
 	}
 	if !s.word.CompareAndSwap(awake, asleep) {
@@ -87,6 +98,7 @@ func (s *futexSleeper) sleep(until int64) {
 		ts := unix.NsecToTimespec(until + s.shift)
 		timeout = &ts
 	}
+	tightTimers()
 	// Whatever it returns (woken, timed out, interrupted) the caller looks again.
 	_, _, _ = syscall.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&s.word)), futexWaitBitset,
 		uintptr(asleep), uintptr(unsafe.Pointer(timeout)), 0, matchAny)
@@ -99,4 +111,24 @@ func (s *futexSleeper) wake() {
 	}
 	// It returns at once, so the scheduler need not hear of it.
 	_, _, _ = syscall.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&s.word)), futexWake, 1, 0, 0, 0)
+}
+
+// yield lets the runtime see that the goroutine is no hog, if there is reason to and
+// room for it.
+func (s *futexSleeper) yield(left int64) bool {
+	since := clock.Now() - s.yielded
+	if since < yieldEvery || left < yieldRoom && since < yieldMust {
+		return false
+	}
+	runtime.Gosched()
+	s.yielded = clock.Now()
+	return true
+}
+
+// tightTimers makes the timers of the thread that calls it exact. The default slack
+// of 50 µs would be added to every sleep; without the right to change it we are that
+// much later. It is said each time, as the goroutine may have changed threads; that
+// costs less than to ask.
+func tightTimers() {
+	_, _, _ = syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 1, 0, 0, 0, 0)
 }

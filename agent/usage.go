@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stampede-bench/stampede/internal/clock"
+	"github.com/stampede-bench/stampede/internal/procs"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/target"
 )
@@ -128,9 +129,9 @@ func (m *cpuMeter) read() (seconds, share float64) {
 // cpuQuota is how many CPUs the process may use: by its cgroup, or as many as it
 // runs on.
 func cpuQuota() float64 {
-	procs := float64(runtime.GOMAXPROCS(0))
+	cores := float64(procs.Cores())
 	if quota := cgroupQuota(); quota > 0 && quota < float64(runtime.NumCPU()) {
 		return quota
 	}
-	return min(procs, float64(runtime.NumCPU()))
+	return min(cores, float64(runtime.NumCPU()))
 }

@@ -30,8 +30,13 @@ type Config struct {
 	// MaxIdle bounds how many idle connections are kept. Default: no bound.
 	MaxIdle int
 	// Pollers is how many threads read replies on Linux. Default: half of
-	// GOMAXPROCS, from 1 to 8. Elsewhere each connection has a goroutine.
+	// the cores, from 1 to 8. Elsewhere each connection has a goroutine.
 	Pollers int
+	// Relaxed says that nothing waits for the end of a reply. Those that arrive in quick
+	// succession may then be read up to 0.3 ms later, many at a time, which takes far
+	// less CPU; their instants are the kernel's, as always. Without kernel stamps it has
+	// no effect.
+	Relaxed bool
 
 	portable bool // read by goroutines on Linux, too; for tests
 }

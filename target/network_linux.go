@@ -5,10 +5,10 @@ import (
 	"crypto/tls"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
+	"github.com/stampede-bench/stampede/internal/procs"
 	"golang.org/x/sys/unix"
 )
 
@@ -32,7 +32,7 @@ func newNetwork(cl *Client) (network, error) {
 	pn := &pollNetwork{cl: cl}
 	n := cl.cfg.Pollers
 	if n <= 0 {
-		n = min(max(1, runtime.GOMAXPROCS(0)/2), mostPollers)
+		n = min(max(1, procs.Cores()/2), mostPollers)
 	}
 	for range n {
 		p, err := newPoller(cl)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/stampede-bench/stampede/internal/clock"
 	"golang.org/x/sys/unix"
@@ -20,8 +21,11 @@ const (
 	// return that does not report a socket proves it empty, so this bounds the
 	// stamp_uncertainty of tokens that share a read. See BenchmarkTick for what it
 	// costs.
-	tick       = 500 * time.Microsecond
-	yieldEvery = int64(4 * time.Millisecond) // the runtime's patience is 10 ms
+	tick = 500 * time.Microsecond
+	// gather is how long arrivals lie that are let gather; less than tick, so that it
+	// widens no interval.
+	gather     = int64(300 * time.Microsecond)
+	yieldEvery = int64(8 * time.Millisecond) // the runtime's patience is 10 ms
 )
 
 // poller reads a set of connections on one thread: epoll, one read per readable
@@ -35,6 +39,7 @@ type poller struct {
 	inflight atomic.Int64
 	sleeping atomic.Bool
 	closing  atomic.Bool
+	relaxed  bool // Config.Relaxed, and the kernel stamps what arrives
 
 	mu      sync.Mutex // guards the slots and what is cancelled
 	slots   []slot
@@ -49,6 +54,8 @@ type poller struct {
 	sweep   []*conn
 	now     int64 // last reading of the clock
 	quiet   int64 // sockets that the last wait did not report were empty then
+	woken   int64 // when the last wait returned with something
+	crowded bool  // replies come faster than is worth waking up for each
 	stamps  stamper
 	counted int64 // of its steps, by the client
 	in      receiver
@@ -81,6 +88,7 @@ func newPoller(cl *Client) (*poller, error) {
 		return nil, err
 	}
 	p := &poller{cl: cl, epfd: epfd, wakeS: wake}
+	p.relaxed = cl.cfg.Relaxed && keepStamping()
 	p.in.init(readBytes)
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | epollET, Fd: -1}
 	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wake.fd, &ev); err != nil {
@@ -151,6 +159,7 @@ func (p *poller) run() {
 	yieldAt := int64(0)
 	p.plain = make([]byte, 16<<10)
 	for !p.closing.Load() {
+		p.rest()
 		n, empty := p.wait()
 		p.resolve(n)
 		for _, t := range p.turn {
@@ -159,6 +168,7 @@ func (p *poller) run() {
 		if n < pollEvents {
 			p.quiet = empty
 		}
+		p.gauge(n)
 		p.countSteps()
 		p.drop()
 		p.expire()
@@ -173,6 +183,33 @@ func (p *poller) run() {
 func (p *poller) stop() {
 	p.closing.Store(true)
 	p.wakeS.signal()
+}
+
+// rest lets arrivals gather for a moment when they come in quick succession: many
+// sockets are then read for one wake-up, which is what costs most. When they came is
+// known from their stamps all the same.
+func (p *poller) rest() {
+	if !p.relaxed || len(p.unread) > 0 || p.inflight.Load() == 0 {
+		return
+	}
+	now := clock.Now()
+	if left := p.woken + gather - now; p.crowded && left > 0 {
+		ts := unix.NsecToTimespec(left)
+		_, _, _ = unix.Syscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	}
+}
+
+// gauge decides by what a wait returned whether arrivals are crowded.
+func (p *poller) gauge(n int) {
+	if n == 0 {
+		return
+	}
+	if p.crowded {
+		p.crowded = n > 1
+	} else {
+		p.crowded = p.now-p.woken < gather/2
+	}
+	p.woken = p.now
 }
 
 // wait returns how many sockets are reported, and an instant at which all others

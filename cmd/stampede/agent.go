@@ -22,6 +22,7 @@ import (
 
 	"github.com/stampede-bench/stampede/agent"
 	"github.com/stampede-bench/stampede/internal/allow"
+	"github.com/stampede-bench/stampede/internal/procs"
 )
 
 func newAgentCommand(io streams) *cobra.Command {
@@ -52,6 +53,9 @@ func newAgentCommand(io streams) *cobra.Command {
 	return cmd
 }
 
+// sleepingThreads are the one that dispatches and the one that reads.
+const sleepingThreads = 2
+
 type agentFlags struct {
 	addr, name          string
 	metricsAddr         string
@@ -78,6 +82,7 @@ func (f *agentFlags) run(ctx context.Context, out io.Writer, log *slog.Logger) e
 		return err
 	}
 	defer conn.Close()
+	procs.Spare(sleepingThreads)
 	name := f.name
 	if name == "" {
 		host, _ := os.Hostname()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stampede-bench/stampede"
 	"github.com/stampede-bench/stampede/client"
+	"github.com/stampede-bench/stampede/internal/procs"
 	"github.com/stampede-bench/stampede/report"
 	"github.com/stampede-bench/stampede/simulate"
 	"github.com/stampede-bench/stampede/workload"
@@ -156,6 +157,7 @@ func (f *runFlags) connect(spec *workload.Spec, io streams) (*client.Client, fun
 		}
 		return c, func() { _ = c.Close() }, nil
 	}
+	procs.Spare(sleepingThreads)
 	local, err := stampede.New(stampede.Config{Agents: max(spec.Agents, 1), Version: versionString(), Logger: logger(io.err, f.verbose)})
 	if err != nil {
 		return nil, nil, err

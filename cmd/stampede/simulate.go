@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
+	"github.com/stampede-bench/stampede/internal/procs"
 	"github.com/stampede-bench/stampede/simulate"
 )
 
@@ -22,7 +22,7 @@ when asked to, and keeps its own account of what it served.`,
 			// A thread of the simulator sits in system calls; without a processor to
 			// spare, the runtime's monitor polls for it.
 			cfg.Dedicated = true
-			runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+			procs.Spare(1)
 			server, err := simulate.New(cfg)
 			if err != nil {
 				return usageError(err, "")
