@@ -107,7 +107,10 @@ var connectHints = []struct{ part, hint string }{
 	{"certificate is valid for", "use a name that stands in the controller's certificate"},
 	{"certificate required", "this controller asks for a client certificate"},
 	{"connection refused", "is a controller running there? stampede controller starts one"},
+	{"broken pipe", closedHint}, {"connection reset by peer", closedHint}, {"EOF", closedHint},
 }
+
+const closedHint = "the controller closed the connection: it may ask for TLS, or for a client certificate"
 
 func connectHint(message string) string {
 	for _, h := range connectHints {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -25,8 +26,20 @@ func FuzzRoutes(f *testing.F) {
 	f.Add("GET", "/trace/tps/running", "sample_len=5&model=m", []byte{})
 	f.Add("POST", "/v1/tests", "", []byte(`{"spec":{"endpoint":{"url":"http://h"}}}`))
 	f.Add("DELETE", "/v1/tests/x", "", []byte{})
+	f.Add("GET", "/v1/tests/known-1/watch", "after_revision=8", []byte{})
+	f.Add("POST", "/v1/datasets", "file_name=p.json", []byte("hello"))
+	f.Add("POST", "/v1/tests/known-1/start", "", []byte(`{"requestId":"r"}`))
 	r := newRig(f)
 	r.populateNow()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.g.Run(ctx) }()
+	f.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			f.Error(err)
+		}
+	})
 	h, err := guard.New(guard.Config{}, r.handler)
 	if err != nil {
 		f.Fatal(err)

@@ -35,11 +35,12 @@ type Config struct {
 }
 
 // Gateway is the HTTP side of a controller. New makes one, Run serves what stands
-// behind /v1, which answers 503 before and after.
+// behind /v1, which waits a moment for it, and answers 503 after.
 type Gateway struct {
 	cfg      Config
 	log      *slog.Logger
 	rest     atomic.Pointer[rest] // while Run serves
+	begun    chan struct{}        // closed once it does
 	plots    plots
 	metrics  http.Handler
 	document func() []byte
@@ -53,7 +54,7 @@ func New(cfg Config) *Gateway {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{cfg: cfg, log: cfg.Logger, plots: newPlots(), metrics: newMetrics(cfg)}
+	g := &Gateway{cfg: cfg, log: cfg.Logger, begun: make(chan struct{}), plots: newPlots(), metrics: newMetrics(cfg)}
 	g.document = sync.OnceValue(g.describe)
 	return g
 }
@@ -74,6 +75,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- unlessStopped(inside.Serve(pipe)) }()
 	g.rest.Store(rest)
+	close(g.begun)
 	<-ctx.Done()
 	g.rest.Store(nil)
 	stopGracefully(inside)
@@ -122,7 +124,18 @@ func (g *Gateway) Handler() http.Handler {
 	return t.handler()
 }
 
+// startPatience is how long a call waits for Run: the port may be open a little
+// earlier.
+const startPatience = 5 * time.Second
+
 func (g *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
+	patience := time.NewTimer(startPatience)
+	defer patience.Stop()
+	select {
+	case <-g.begun:
+	case <-patience.C:
+	case <-r.Context().Done():
+	}
 	if rest := g.rest.Load(); rest != nil {
 		rest.ServeHTTP(w, r)
 		return

@@ -1,6 +1,6 @@
-// Package allow decides which addresses may be dialled, by patterns. It resolves
-// nothing and knows nothing of metadata addresses: package target refuses those,
-// whatever is allowed.
+// Package allow decides which addresses may be dialled: by patterns, and never
+// those at which clouds tell a host its credentials. Whatever dials on behalf of a
+// spec or its data does so by DialContext, or asks Check. It keeps no connections.
 package allow
 
 import (

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stampede-bench/stampede/internal/allow"
 )
 
 // reachURL goes the way to an endpoint step by step and stops where it ends.
@@ -89,15 +91,17 @@ func (w *way) resolve(ctx context.Context) bool {
 	return w.add("url: dns", OK, "", "%s is %s, in %s", host, list, short(time.Since(begin)))
 }
 
+// anywhere is where a run may go: not to metadata addresses.
+var anywhere *allow.List
+
 // dial takes the first address that answers.
 func (w *way) dial(ctx context.Context) bool {
 	var err error
-	var d net.Dialer
 	for i, addr := range w.addrs {
 		at := net.JoinHostPort(addr, w.port())
 		limit, cancel := context.WithTimeout(ctx, w.o.Timeout/time.Duration(len(w.addrs)-i))
 		begin := time.Now()
-		w.conn, err = d.DialContext(limit, "tcp", at)
+		w.conn, err = anywhere.DialContext(limit, "tcp", at)
 		cancel()
 		if err == nil {
 			return w.add("url: tcp", OK, "", "%s answers in %s", at, short(time.Since(begin)))
@@ -146,7 +150,7 @@ func (w *way) models(ctx context.Context) bool {
 	}
 	// A run uses no proxy and follows no redirect either.
 	client := &http.Client{
-		Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true},
+		Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true, DialContext: anywhere.DialContext},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	begin := time.Now()
