@@ -29,6 +29,7 @@ type fakeShard struct {
 	phase    int
 	sent     int64
 	inFlight int64
+	reached  int64 // everything with a nominal offset up to this was sent
 	stopped  bool
 	sequence int64
 	outbox   []*stampedev1.SampleBatch
@@ -78,7 +79,7 @@ func (s *fakeShard) sleep(d time.Duration) (whole bool) {
 func (s *fakeShard) progress() *stampedev1.ShardProgress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &stampedev1.ShardProgress{Ref: s.ref.Proto(), Phase: int32(s.phase), NextSession: s.next[s.phase], SentCount: s.sent, InFlightCount: s.inFlight}
+	return &stampedev1.ShardProgress{Ref: s.ref.Proto(), Phase: int32(s.phase), NextSession: s.next[s.phase], SentCount: s.sent, InFlightCount: s.inFlight, DispatchedOffsetNanos: s.reached}
 }
 
 func (s *fakeShard) update(state stampedev1.ShardState, phase int) {
@@ -146,14 +147,18 @@ func (s *fakeShard) work() {
 func (s *fakeShard) open(p *schedule.Phase, begin *stampedev1.StartPhase) {
 	anchor := begin.GetAnchorTime().AsTime()
 	for k, offset := range p.Arrivals(s.ref.Shard, max(s.start.GetFromOffsetNanos()-p.Nominal, 0)) {
-		due := anchor.Add(time.Duration(begin.GetBaseNanos() + offset))
-		if !s.until(func() bool { return s.permit > p.Nominal+offset && !time.Now().Before(due.Add(-100*time.Millisecond)) }) {
+		nominal := p.Nominal + offset
+		due := func() time.Time {
+			return anchor.Add(time.Duration(begin.GetBaseNanos() + offset - s.f.shifted(s.ref.RunID, nominal)))
+		}
+		s.until(func() bool { s.reached = nominal - 1; return true })
+		if !s.until(func() bool { return s.permit > nominal && !time.Now().Before(due().Add(-100*time.Millisecond)) }) {
 			return
 		}
-		s.sleep(time.Until(due))
-		nominal := p.Nominal + offset
-		s.request(p.Index, begin.GetFirstSession()+k, begin.GetBaseNanos()+offset, &nominal, anchor)
+		s.sleep(time.Until(due()))
+		s.request(p.Index, begin.GetFirstSession()+k, int64(due().Sub(anchor)), &nominal, anchor)
 	}
+	s.until(func() bool { s.reached = p.Nominal + p.Duration - 1; return true })
 }
 
 // closed keeps a shard's slots busy, all in step.

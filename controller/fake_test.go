@@ -33,6 +33,7 @@ type fake struct {
 	stream grpc.BidiStreamingClient[stampedev1.SessionRequest, stampedev1.SessionResponse]
 	dead   bool // sends nothing any more
 	begun  map[string]map[int32]*stampedev1.StartPhase
+	shifts []*stampedev1.Shift
 
 	mu      sync.Mutex
 	conn    *grpc.ClientConn
@@ -50,9 +51,10 @@ type fake struct {
 	noFlush string                  // kind of failure of that
 	mute    bool                    // does not answer that
 	ended   error
-	resend  bool                          // sends every batch twice
-	deaf    bool                          // does not obey StopShard
-	clock   func(time.Time) time.Duration // by how much its clock is ahead; nil: not at all
+	resend  bool                              // sends every batch twice
+	heard   func(*stampedev1.SessionResponse) // told of every message before it is obeyed
+	deaf    bool                              // does not obey StopShard
+	clock   func(time.Time) time.Duration     // by how much its clock is ahead; nil: not at all
 }
 
 func (r *rig) agent(name string) *fake {
@@ -198,6 +200,9 @@ func (f *fake) receive(stream grpc.BidiStreamingClient[stampedev1.SessionRequest
 }
 
 func (f *fake) handle(m *stampedev1.SessionResponse) {
+	if f.heard != nil {
+		f.heard(m)
+	}
 	switch m := m.GetMessage().(type) {
 	case *stampedev1.SessionResponse_LeaseRenewal:
 		f.mu.Lock()
@@ -225,6 +230,15 @@ func (f *fake) handle(m *stampedev1.SessionResponse) {
 		f.startShard(m.StartShard)
 	case *stampedev1.SessionResponse_StartPhase:
 		f.startPhase(m.StartPhase)
+	case *stampedev1.SessionResponse_Shift:
+		f.wire.Lock()
+		f.shifts = append(f.shifts, m.Shift)
+		f.wire.Unlock()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, s := range f.shards {
+			s.poke()
+		}
 	case *stampedev1.SessionResponse_StopShard:
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -245,6 +259,18 @@ func (f *fake) handle(m *stampedev1.SessionResponse) {
 		f.forgot = append(f.forgot, m.ForgetRun.GetRunId())
 		maps.DeleteFunc(f.shards, func(ref wire.Ref, _ *fakeShard) bool { return ref.RunID == m.ForgetRun.GetRunId() })
 	}
+}
+
+// shifted is how much earlier an entry is due by the shifts so far.
+func (f *fake) shifted(runID string, nominal int64) (sum int64) {
+	f.wire.Lock()
+	defer f.wire.Unlock()
+	for _, m := range f.shifts {
+		if m.GetRunId() == runID && nominal >= m.GetFromOffsetNanos() {
+			sum += m.GetDeltaNanos()
+		}
+	}
+	return sum
 }
 
 func (f *fake) startPhase(m *stampedev1.StartPhase) {

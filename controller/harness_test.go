@@ -36,22 +36,30 @@ func inBubble(t *testing.T, cfg Config, test func(*rig)) {
 		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context()) // the agents'; the controller ends first
-		serving, end := context.WithCancel(t.Context())
-		defer cancel()
-		c, err := New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := &rig{t: t, c: c, listener: bufconn.Listen(1 << 20), ctx: ctx}
-		server := grpc.NewServer()
-		c.Register(server)
-		done := make(chan error, 2)
-		go func() { done <- c.Run(serving) }()
-		go func() { done <- server.Serve(r.listener) }()
-		r.tests = stampedev1.NewTestServiceClient(r.dial())
+		r, end := open(t, cfg)
 		test(r)
 		end()
+	})
+}
+
+// open starts a controller; the test is in a bubble.
+func open(t *testing.T, cfg Config) (r *rig, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context()) // the agents'; the controller ends first
+	serving, stop := context.WithCancel(t.Context())
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = &rig{t: t, c: c, listener: bufconn.Listen(1 << 20), ctx: ctx}
+	server := grpc.NewServer()
+	c.Register(server)
+	done := make(chan error, 2)
+	go func() { done <- c.Run(serving) }()
+	go func() { done <- server.Serve(r.listener) }()
+	r.tests = stampedev1.NewTestServiceClient(r.dial())
+	return r, func() {
+		stop()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
@@ -61,7 +69,26 @@ func inBubble(t *testing.T, cfg Config, test func(*rig)) {
 		}
 		server.Stop()
 		<-done
-	})
+	}
+}
+
+// killedNow starts another controller on what the first has on its disk at this
+// moment, as if that had been killed, and hands it to test.
+func (r *rig) killedNow(test func(after *rig)) {
+	r.t.Helper()
+	dir := r.t.TempDir() + "/data"
+	if err := os.CopyFS(dir, os.DirFS(r.c.cfg.DataDir)); err != nil {
+		r.t.Fatal(err)
+	}
+	_ = os.Remove(files{data: dir}.database())
+	if err := r.c.keeper.db.CopyTo(files{data: dir}.database()); err != nil {
+		r.t.Fatal(err)
+	}
+	cfg := r.c.cfg
+	cfg.DataDir = dir
+	after, end := open(r.t, cfg)
+	test(after)
+	end()
 }
 
 func (r *rig) dial() *grpc.ClientConn {
@@ -131,14 +158,14 @@ func (r *rig) finished(id string) *stampedev1.Test {
 	}
 	var last *stampedev1.Test
 	for {
-		resp, err := stream.Recv()
-		if err != nil {
+		var resp *stampedev1.WatchTestResponse
+		if resp, err = stream.Recv(); err != nil {
 			break
 		}
 		last = resp.GetTest()
 	}
 	if last.GetEndTime() == nil {
-		r.t.Fatalf("the watch ended in state %v: %s", last.GetState(), last.GetReason())
+		r.t.Fatalf("the watch ended in state %v (%s): %v", last.GetState(), last.GetReason(), err)
 	}
 	return last
 }

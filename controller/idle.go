@@ -29,14 +29,17 @@ func (r *run) cutIdle(now time.Time) {
 	}
 	r.raiseCeiling(now, true)
 	r.save()
-	m := &stampedev1.SessionResponse{Message: &stampedev1.SessionResponse_Shift{Shift: &stampedev1.Shift{
-		RunId: r.id, FromOffsetNanos: s.from, DeltaNanos: s.delta,
-	}}}
-	for _, member := range r.working() {
-		r.tell(member, m)
+	for _, m := range r.working() {
+		r.tell(m, r.shiftMessage(s))
 	}
 	r.windows(now)
 	r.log.Info("idle time is cut", "from_offset", time.Duration(s.from), "by", time.Duration(s.delta))
+}
+
+func (r *run) shiftMessage(s shift) *stampedev1.SessionResponse {
+	return &stampedev1.SessionResponse{Message: &stampedev1.SessionResponse_Shift{Shift: &stampedev1.Shift{
+		RunId: r.id, FromOffsetNanos: s.from, DeltaNanos: s.delta,
+	}}}
 }
 
 // cutIdle shifts what comes next so that it is due in least, if all shards wait

@@ -44,40 +44,70 @@ type keptRun struct {
 	Combined bool   `json:"combined,omitempty"` // so does the test's, of all trials
 }
 
-// KeepTest implements store.Keeper.
-func (k *keeper) KeepTest(t *store.Test) error {
-	spec, err := k.seal(t.Spec)
-	if err != nil {
-		return err
+// Keep implements store.Keeper: a test and runs of it, in one step.
+func (k *keeper) Keep(t *store.Test, runs ...*store.Run) error {
+	var changes []journal.Change
+	var err error
+	if t != nil {
+		changes, err = k.testChanges(t)
 	}
-	return k.put(journal.Tests, t.ID, keptTest{Test: *t, Spec: spec})
-}
-
-// KeepRun implements store.Keeper.
-func (k *keeper) KeepRun(r *store.Run) error {
-	progress, err := proto.Marshal(r.Progress)
+	for _, r := range runs {
+		var more []journal.Change
+		if err == nil {
+			more, err = k.runChanges(r)
+			changes = append(changes, more...)
+		}
+	}
 	if err == nil {
-		err = k.put(journal.Runs, r.ID, keptRun{Run: *r, Progress: progress, Report: len(r.Report) > 0, Combined: len(r.Combined) > 0})
+		err = k.db.Apply(changes...)
 	}
-	if err == nil && r.Ended() {
-		err = k.db.Delete(map[journal.Bucket][]string{journal.Resumes: {r.ID}, journal.Ceilings: {r.ID}})
-	}
-	if err != nil {
-		k.log.Error("run is not kept: a restart would not show this", "run", r.ID, "state", stateWord(r.State), "err", err)
-		k.unmark(r.TestID, r.ID)
+	for _, r := range runs {
+		if err != nil {
+			k.log.Error("run is not kept: a restart would not show this", "run", r.ID, "state", stateWord(r.State), "err", err)
+			k.unmark(r.TestID, r.ID)
+		}
 	}
 	return err
 }
 
+func (k *keeper) testChanges(t *store.Test) ([]journal.Change, error) {
+	spec, err := k.seal(t.Spec)
+	if err != nil {
+		return nil, err
+	}
+	value, err := json.Marshal(keptTest{Test: *t, Spec: spec})
+	if err != nil {
+		return nil, fmt.Errorf("journal: test %s: %w", t.ID, err)
+	}
+	return []journal.Change{{Bucket: journal.Tests, Key: t.ID, Value: value}}, nil
+}
+
+// runChanges keep a run. One that has ended is not resumed.
+func (k *keeper) runChanges(r *store.Run) ([]journal.Change, error) {
+	progress, err := proto.Marshal(r.Progress)
+	if err != nil {
+		return nil, fmt.Errorf("journal: progress of %s: %w", r.ID, err)
+	}
+	value, err := json.Marshal(keptRun{Run: *r, Progress: progress, Report: len(r.Report) > 0, Combined: len(r.Combined) > 0})
+	if err != nil {
+		return nil, fmt.Errorf("journal: run %s: %w", r.ID, err)
+	}
+	changes := []journal.Change{{Bucket: journal.Runs, Key: r.ID, Value: value}}
+	if r.Ended() {
+		changes = append(changes, journal.Change{Bucket: journal.Resumes, Key: r.ID}, journal.Change{Bucket: journal.Ceilings, Key: r.ID})
+	}
+	return changes, nil
+}
+
 // ForgetTest implements store.Keeper.
 func (k *keeper) ForgetTest(testID string, runs []*store.Run) error {
-	ids := make([]string, len(runs))
-	for i, r := range runs {
-		ids[i] = r.ID
+	changes := []journal.Change{{Bucket: journal.Tests, Key: testID}}
+	for _, r := range runs {
+		for _, b := range []journal.Bucket{journal.Runs, journal.Resumes, journal.Ceilings} {
+			changes = append(changes, journal.Change{Bucket: b, Key: r.ID})
+		}
 	}
-	return k.db.Delete(map[journal.Bucket][]string{
-		journal.Tests: {testID}, journal.Runs: ids, journal.Resumes: ids, journal.Ceilings: ids,
-	})
+	return k.db.Apply(changes...)
 }
 
 func (k *keeper) put(b journal.Bucket, key string, v any) error {
@@ -214,6 +244,9 @@ func (k *keeper) restore(st *store.Store) (open []*store.Run, locked map[string]
 		t := kept.Test
 		t.Spec = spec
 		t.Revision += revisionLeap
+		for _, r := range runs[t.ID] { // kept more often than their test
+			t.Revision = max(t.Revision, r.Revision)
+		}
 		return st.Restore(&t, runs[t.ID])
 	})
 	return open, locked, err

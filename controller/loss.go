@@ -224,6 +224,9 @@ func (r *run) remind(m *member, has map[wire.Ref]bool) {
 			return
 		}
 	}
+	for _, s := range r.permits.moves() {
+		r.tell(m, r.shiftMessage(s))
+	}
 	for _, p := range r.phases {
 		if p.released {
 			r.tell(m, startPhase(r.startPhase(p, m)))

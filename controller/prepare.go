@@ -27,6 +27,7 @@ func (r *run) prepare() error {
 	if err := r.probe(); err != nil {
 		return err
 	}
+	r.setState(stampedev1.State_STATE_PENDING, "preparing the data and the schedule")
 	if err := r.compile(); err != nil {
 		return err
 	}
@@ -112,7 +113,6 @@ func distinguish(members []*member) {
 
 // compile makes the corpus and the plan of the effective spec.
 func (r *run) compile() error {
-	r.setState(stampedev1.State_STATE_PENDING, "preparing the data and the schedule")
 	var data *dataset.File
 	if hash := r.eff.Dataset.CorpusHash; hash != "" {
 		file, err := r.c.files.openCorpus(hash)

@@ -38,7 +38,6 @@ type run struct {
 	over    bool // the report is written; what comes now is late
 	trial   int  // which of trials this is, from 0
 	trials  int
-	next    *run          // the trial after it, once begun
 	parted  chan struct{} // closed when its goroutine is about to end
 
 	state   stampedev1.State
@@ -160,6 +159,7 @@ func (r *run) post(event func()) bool { return r.mail.post(event) }
 
 // live is the run's life.
 func (r *run) live() {
+	r.post(r.obeyCancel) // it may have come before anybody knew this run
 	err := r.execute()
 	r.finish(err)
 	r.over = true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stampede-bench/stampede/controller/store"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
 
@@ -17,21 +18,23 @@ type halt struct {
 	deadline  time.Time // when agents that are not done are given up
 }
 
-// cancel stops the run by request: the first time it drains, the second, or when
-// immediate is asked for, it gives up at once.
-func (r *run) cancel(immediate bool) {
-	if r.over {
-		r.cancelNext(immediate)
+// obeyCancel stops the run as far as its row says that it was asked to: what is in
+// flight may end, or it gives up at once.
+func (r *run) obeyCancel() {
+	row := r.c.store.Run(nil, r.id)
+	if r.over || row == nil || row.Cancel == store.NotCancelled {
 		return
 	}
-	again := r.halt.cancelled
+	if atOnce := row.Cancel == store.CancelAtOnce; r.halt.cancelled && (r.halt.immediate || !atOnce) {
+		return
+	}
 	r.halt.cancelled = true
 	if r.anchor.IsZero() {
 		r.fail(fmt.Errorf("%w before it began to send load", errCancelled))
 		return
 	}
 	drain := r.eff.Limits.DrainTimeout.D()
-	if immediate || again {
+	if row.Cancel == store.CancelAtOnce {
 		drain, r.halt.immediate = 0, true
 	}
 	r.stop(drain, "cancelled by request")

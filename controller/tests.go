@@ -178,21 +178,37 @@ func (c *Controller) start(req *stampedev1.StartTestRequest) (*store.Run, error)
 
 // CancelTest implements the rpc.
 func (t testService) CancelTest(_ context.Context, req *stampedev1.CancelTestRequest) (*stampedev1.CancelTestResponse, error) {
-	_, row, err := t.c.lookup(nil, req.GetTestId())
-	if err == nil && row == nil {
-		err = fmt.Errorf("test %s is not running: %w", req.GetTestId(), errState)
-	}
-	if err != nil {
+	if err := t.c.cancel(req.GetTestId(), req.GetImmediate()); err != nil {
 		return nil, rpcError(err)
-	}
-	if r := t.c.run(row.ID); r == nil || !r.post(func() { r.cancel(req.GetImmediate()) }) {
-		t.c.cancelLatest(row, req.GetImmediate())
 	}
 	test, row, err := t.c.lookup(nil, req.GetTestId())
 	if err != nil {
 		return nil, rpcError(err)
 	}
 	return &stampedev1.CancelTestResponse{Test: testProto(test, row)}, nil
+}
+
+// cancel notes that the run an id means is to be cancelled, so that a restart
+// knows it, and then tells the run. One that has just ended may have been followed
+// by the next trial, which is meant then.
+func (c *Controller) cancel(id string, immediate bool) error {
+	_, row, err := c.lookup(nil, id)
+	if err == nil && row == nil {
+		err = fmt.Errorf("test %s is not running: %w", id, errState)
+	}
+	for err == nil && row != nil {
+		if row, err = c.store.RequestCancel(row.ID, immediate); err != nil {
+			break
+		}
+		if !row.Ended() {
+			if r := c.run(row.ID); r != nil {
+				r.post(r.obeyCancel)
+			}
+			return nil
+		}
+		row = c.store.TrialAfter(row)
+	}
+	return err
 }
 
 // GetTest implements the rpc.

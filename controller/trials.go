@@ -35,7 +35,7 @@ func (r *run) end(edit func(*store.Run)) {
 
 // follow ends the run and begins the next trial; false when that can't be.
 func (r *run) follow(edit func(*store.Run)) bool {
-	next, err := r.c.beginTrial(r, edit)
+	err := r.c.beginTrial(r, edit)
 	switch {
 	case errors.Is(err, errClosed):
 		return false
@@ -43,20 +43,19 @@ func (r *run) follow(edit func(*store.Run)) bool {
 		r.log.Error("the next trial is not begun", "err", err)
 		return false
 	}
-	r.next = next
 	return true
 }
 
 // beginTrial begins the trial after a run. Its row is seen no sooner than it can be
 // cancelled.
-func (c *Controller) beginTrial(r *run, edit func(*store.Run)) (*run, error) {
+func (c *Controller) beginTrial(r *run, edit func(*store.Run)) error {
 	var next *run
 	row, err := c.store.NextTrial(r.id, time.Now(), edit, func(row *store.Run) error {
 		next = newRun(c, row, r.spec)
 		return c.announceRun(next)
 	})
 	if next == nil {
-		return nil, err
+		return err
 	}
 	if err != nil {
 		next.mail.close()
@@ -64,14 +63,14 @@ func (c *Controller) beginTrial(r *run, edit func(*store.Run)) (*run, error) {
 		defer c.mu.Unlock()
 		delete(c.runs, next.id)
 		c.active.Done()
-		return nil, err
+		return err
 	}
 	go func() {
 		defer c.active.Done()
 		c.live(next)
 	}()
 	c.log.Info("trial begun", "run", row.ID, "trial", row.Trial+1, "of", row.Trials)
-	return next, nil
+	return nil
 }
 
 // announceRun makes a run known whose goroutine is about to start.
@@ -134,13 +133,6 @@ func (r *run) trialReports(own []byte) ([]*report.Report, error) {
 	return reports, nil
 }
 
-// cancelNext passes on a cancel that came when the run had just ended.
-func (r *run) cancelNext(immediate bool) {
-	if next := r.next; next != nil {
-		next.post(func() { next.cancel(immediate) })
-	}
-}
-
 // showTrial shows a run as a part of its row: what goes on is one test, not the end
 // of a run and another that is pending.
 func showTrial(m *stampedev1.Test, r *store.Run) {
@@ -158,16 +150,4 @@ func showTrial(m *stampedev1.Test, r *store.Run) {
 		of += ": "
 	}
 	m.Reason = of + m.Reason
-}
-
-// cancelLatest cancels the trial that follows one which ended just before its cancel
-// came.
-func (c *Controller) cancelLatest(ended *store.Run, immediate bool) {
-	_, row := c.store.TestAndRun(nil, ended.TestID)
-	if row == nil || row.ID == ended.ID || row.Trial <= ended.Trial {
-		return
-	}
-	if r := c.run(row.ID); r != nil {
-		r.post(func() { r.cancel(immediate) })
-	}
 }

@@ -165,7 +165,7 @@ func TestACancelBetweenTrialsIsNotLost(t *testing.T) {
 		r.start(id)
 		first := r.c.run(id + ".1")
 		<-first.parted
-		first.cancel(false)
+		r.cancel(id+".1", false)
 		end := r.finished(id)
 		wantState(t, end, stampedev1.State_STATE_CANCELLED)
 		if end.GetRunId() != id+".2" {

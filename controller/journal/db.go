@@ -118,19 +118,35 @@ func (d *DB) Get(b Bucket, key string) (value []byte, err error) {
 	return value, wrap("read", b, key, err)
 }
 
-// Delete removes values from several tables at once; those that are not there
-// are no error.
-func (d *DB) Delete(keys map[Bucket][]string) error {
+// Change sets a value, or with none removes what is there.
+type Change struct {
+	Bucket Bucket
+	Key    string
+	Value  []byte
+}
+
+// Apply makes several changes in one step: all of them survive, or none.
+func (d *DB) Apply(changes ...Change) error {
 	return d.bolt.Update(func(tx *bbolt.Tx) error {
-		for b, names := range keys {
-			for _, key := range names {
-				if err := tx.Bucket([]byte(b)).Delete([]byte(key)); err != nil {
-					return wrap("delete", b, key, err)
+		for _, c := range changes {
+			b, key := tx.Bucket([]byte(c.Bucket)), []byte(c.Key)
+			if c.Value == nil {
+				if err := b.Delete(key); err != nil {
+					return wrap("delete", c.Bucket, c.Key, err)
 				}
+				continue
+			}
+			if err := b.Put(key, c.Value); err != nil {
+				return wrap("write", c.Bucket, c.Key, err)
 			}
 		}
 		return nil
 	})
+}
+
+// CopyTo writes the database as it is at this moment.
+func (d *DB) CopyTo(path string) error {
+	return d.bolt.View(func(tx *bbolt.Tx) error { return tx.CopyFile(path, 0o600) })
 }
 
 // Each hands the values of a table to visit, by rising key. They are valid until

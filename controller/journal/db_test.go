@@ -21,7 +21,7 @@ func TestDBKeepsWhatWasPut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := db.Delete(map[Bucket][]string{Tests: {"b"}, Runs: {"none"}}); err != nil {
+	if err := db.Apply(Change{Bucket: Tests, Key: "b"}, Change{Bucket: Runs, Key: "none"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -38,11 +37,23 @@ type Run struct {
 	Trial, Trials int
 	// Combined is the JSON of the report of all trials; set with the last one's end.
 	Combined []byte
+	// Cancel is how far it was asked to be cancelled.
+	Cancel Cancel
 	// LateSamples came after the report was written.
 	LateSamples int64
 	// Revision of the test when the run changed last.
 	Revision int64
 }
+
+// Cancel is how a run is to be cancelled.
+type Cancel int
+
+// A run is not cancelled; what is in flight may end; it gives up at once.
+const (
+	NotCancelled Cancel = iota
+	CancelDraining
+	CancelAtOnce
+)
 
 // Ended reports whether the run is in a terminal state.
 func (r *Run) Ended() bool { return Terminal(r.State) }
@@ -91,7 +102,7 @@ func (s *Store) BeginRun(testID, requestID string, now time.Time, admit func(*Ru
 			ID: next.LatestRun, TestID: testID, State: stampedev1.State_STATE_PENDING,
 			CreateTime: now, Revision: next.Revision, Trials: t.trials(),
 		}, true
-		if err := errors.Join(s.keepRun(run), s.keepTest(&next)); err != nil {
+		if err := s.keep(&next, run); err != nil {
 			return err
 		}
 		if err := insert(tx, tableTests, &next); err != nil {
@@ -137,7 +148,7 @@ func (s *Store) UpdateRun(id string, edit func(*Run)) error {
 		t.Revision++
 		r.Revision = t.Revision
 		if !old.sameButProgress(&r) {
-			_ = s.keepRun(&r) // as said above
+			_ = s.keep(nil, &r) // as said above
 		}
 		if err := insert(tx, tableTests, &t); err != nil {
 			return err
@@ -146,12 +157,28 @@ func (s *Store) UpdateRun(id string, edit func(*Run)) error {
 	})
 }
 
+// RequestCancel notes that a run is to be cancelled, before anybody is told; a
+// second request, or an immediate one, makes it give up at once. It returns the
+// run as it is then, or as it ended, when there is nothing to cancel any more.
+func (s *Store) RequestCancel(id string, immediate bool) (*Run, error) {
+	err := s.UpdateRun(id, func(r *Run) {
+		switch {
+		case r.Ended():
+		case immediate, r.Cancel != NotCancelled:
+			r.Cancel = CancelAtOnce
+		default:
+			r.Cancel = CancelDraining
+		}
+	})
+	return s.Run(nil, id), err
+}
+
 // sameButProgress reports whether nothing moved that has to survive.
 func (r *Run) sameButProgress(next *Run) bool {
 	return r.State == next.State && r.Reason == next.Reason && r.Hint == next.Hint && r.StartTime.Equal(next.StartTime) &&
 		r.EndTime.Equal(next.EndTime) && len(r.Agents) == len(next.Agents) && r.FirstStagePhase == next.FirstStagePhase &&
 		r.WorkloadHash == next.WorkloadHash && len(r.Report) == len(next.Report) && len(r.Notices) == len(next.Notices) &&
-		r.LateSamples == next.LateSamples && len(r.Combined) == len(next.Combined)
+		r.LateSamples == next.LateSamples && len(r.Combined) == len(next.Combined) && r.Cancel == next.Cancel
 }
 
 // Run returns a run, or nil.

@@ -22,8 +22,8 @@ func NewWatchSet() WatchSet { return memdb.NewWatchSet() }
 // Keeper makes changes survive before anybody sees them. Its methods are called
 // within the store's only writer; what they are given must not be changed.
 type Keeper interface {
-	KeepTest(*Test) error
-	KeepRun(*Run) error
+	// Keep keeps a test, unless it is nil, and runs of it, in one step.
+	Keep(t *Test, runs ...*Run) error
 	ForgetTest(testID string, runs []*Run) error
 }
 
@@ -49,18 +49,11 @@ func (s *Store) Restore(t *Test, runs []*Run) error {
 	})
 }
 
-func (s *Store) keepTest(t *Test) error {
+func (s *Store) keep(t *Test, runs ...*Run) error {
 	if s.keeper == nil {
 		return nil
 	}
-	return s.keeper.KeepTest(t)
-}
-
-func (s *Store) keepRun(r *Run) error {
-	if s.keeper == nil {
-		return nil
-	}
-	return s.keeper.KeepRun(r)
+	return s.keeper.Keep(t, runs...)
 }
 
 // New returns an empty store.

@@ -67,7 +67,7 @@ func (s *Store) InsertTest(t Test) (row *Test, inserted bool, err error) {
 		}
 		t.Order, t.Revision = lastOrder(tx)+1, 1
 		row, inserted = &t, true
-		if err := s.keepTest(row); err != nil {
+		if err := s.keep(row); err != nil {
 			inserted = false
 			return err
 		}
@@ -99,7 +99,7 @@ func (s *Store) SetNickname(id, name string) error {
 		}
 		t := *old
 		t.Nickname = name
-		if err := s.keepTest(&t); err != nil {
+		if err := s.keep(&t); err != nil {
 			return err
 		}
 		return insert(tx, tableTests, &t)

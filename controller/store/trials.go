@@ -40,19 +40,19 @@ func (s *Store) NextTrial(id string, now time.Time, edit func(*Run), known func(
 		t.Revision++
 		ended.Revision = t.Revision
 		if t.LatestRun != id {
-			return errors.Join(s.keepRun(&ended), insert(tx, tableTests, &t), insert(tx, tableRuns, &ended))
+			return errors.Join(s.keep(nil, &ended), insert(tx, tableTests, &t), insert(tx, tableRuns, &ended))
 		}
 		t.Runs++
 		t.LatestRun = RunID(t.ID, t.Runs)
 		next = &Run{
 			ID: t.LatestRun, TestID: t.ID, State: stampedev1.State_STATE_PENDING, CreateTime: now,
 			Trial: old.Trial + 1, Trials: old.Trials, Revision: t.Revision,
+			Cancel: old.Cancel, // it came just before this one ended, and was meant for the test
 		}
 		if err := known(next); err != nil {
 			return err
 		}
-		// In this order: killed in between, the controller finds a run to go on with.
-		if err := errors.Join(s.keepRun(next), s.keepTest(&t), s.keepRun(&ended)); err != nil {
+		if err := s.keep(&t, next, &ended); err != nil {
 			return err
 		}
 		return errors.Join(insert(tx, tableRuns, &ended), insert(tx, tableRuns, next), insert(tx, tableTests, &t))
@@ -63,11 +63,29 @@ func (s *Store) NextTrial(id string, now time.Time, edit func(*Run), known func(
 	return next, nil
 }
 
+// TrialAfter returns the trial that followed a run, or nil.
+func (s *Store) TrialAfter(r *Run) *Run {
+	_, latest := s.TestAndRun(nil, r.TestID)
+	if latest == nil || latest.Trial <= r.Trial || latest.number()-latest.Trial != r.number()-r.Trial {
+		return nil
+	}
+	return latest
+}
+
+// number is k of TestID.k, 0 when the id is none of ours.
+func (r *Run) number() int {
+	_, k, _ := strings.Cut(strings.TrimPrefix(r.ID, r.TestID), ".")
+	n, err := strconv.Atoi(k)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // TrialsOf returns the trials up to a run, in order.
 func (s *Store) TrialsOf(r *Run) []*Run {
-	_, number, _ := strings.Cut(strings.TrimPrefix(r.ID, r.TestID), ".")
-	k, err := strconv.Atoi(number)
-	if err != nil {
+	k := r.number()
+	if k == 0 {
 		return []*Run{r}
 	}
 	var trials []*Run

@@ -19,13 +19,14 @@ type proxy struct {
 	conns map[net.Conn]bool
 }
 
-// state of the way: open, silent (nothing arrives and nobody is told) or severed
-// (connections are reset and refused).
+// state of the way: open, silent (nothing arrives and nobody is told), deaf (what
+// comes back does not arrive) or severed (connections are reset and refused).
 type state int
 
 const (
 	open state = iota
 	silent
+	deaf
 	severed
 )
 
@@ -77,12 +78,12 @@ func (p *proxy) accept() {
 		p.mu.Lock()
 		p.conns[in], p.conns[out] = true, true
 		p.mu.Unlock()
-		go p.pass(in, out)
-		go p.pass(out, in)
+		go p.pass(in, out, false)
+		go p.pass(out, in, true)
 	}
 }
 
-func (p *proxy) pass(from, to net.Conn) {
+func (p *proxy) pass(from, to net.Conn, back bool) {
 	defer from.Close()
 	defer to.Close()
 	buf := make([]byte, 32<<10)
@@ -92,7 +93,7 @@ func (p *proxy) pass(from, to net.Conn) {
 			return
 		}
 		p.mu.Lock()
-		for p.state == silent {
+		for p.state == silent || p.state == deaf && back {
 			p.cond.Wait()
 		}
 		p.mu.Unlock()
