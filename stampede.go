@@ -172,6 +172,9 @@ func (l *Local) removeTemporary() {
 // report. The report's verdict says whether to believe it; an error means that
 // there is none. When ctx ends, the run is cancelled, drained, and reported.
 func Run(ctx context.Context, spec *workload.Spec, cfg Config) (*report.Report, error) {
+	if spec == nil {
+		return nil, errors.New("run: there is no spec")
+	}
 	if cfg.Agents == 0 {
 		cfg.Agents = spec.Agents
 	}

@@ -22,8 +22,9 @@ type RegisterOptions struct {
 
 // Register checks a spec, keeps it on the controller and returns the test's id,
 // with notices about what was assumed. The key that endpoint.api_key_env names
-// is read and the file of dataset.path uploaded before (see WithLookupEnv and
-// WithOpenFile); spec itself is not changed.
+// is read and the file of dataset.path uploaded before (see [WithLookupEnv] and
+// [WithOpenFile]); spec itself is not changed. A spec with faults is
+// [ErrInvalidSpec], a taken id [ErrExists].
 func (c *Client) Register(ctx context.Context, spec *workload.Spec, opts RegisterOptions) (id string, notices []string, err error) {
 	resolved, err := c.resolve(ctx, spec)
 	if err != nil {
@@ -43,7 +44,7 @@ func (c *Client) Register(ctx context.Context, spec *workload.Spec, opts Registe
 }
 
 // Start begins a run of a registered test and returns its id at once. It fails
-// with ErrRunning when one is under way.
+// with [ErrRunning] when one is under way.
 func (c *Client) Start(ctx context.Context, id string) (runID string, err error) {
 	return c.StartOnce(ctx, id, "")
 }
@@ -61,7 +62,8 @@ func (c *Client) StartOnce(ctx context.Context, id, requestID string) (runID str
 
 // Cancel stops a run: dispatch ends and requests in flight may finish within
 // the spec's drain_timeout. With immediate, or called a second time, it gives
-// up at once. What ran is reported.
+// up at once. What ran is reported. It returns the test as it is now; [Client.Watch]
+// follows it to its end. A test that was never started is [ErrState].
 func (c *Client) Cancel(ctx context.Context, id string, immediate bool) (Test, error) {
 	answer, err := c.rpc.CancelTest(ctx, &stampedev1.CancelTestRequest{TestId: id, Immediate: immediate})
 	if err != nil {
@@ -79,7 +81,8 @@ func (c *Client) Test(ctx context.Context, id string) (Test, error) {
 	return testOf(answer.GetTest())
 }
 
-// List yields all tests, newest first, fetching page by page.
+// List yields all tests, newest first, fetching page by page as they are taken.
+// An error is the last that it yields.
 func (c *Client) List(ctx context.Context) iter.Seq2[Test, error] {
 	return func(yield func(Test, error) bool) {
 		for token := ""; ; {
@@ -101,7 +104,7 @@ func (c *Client) List(ctx context.Context) iter.Seq2[Test, error] {
 }
 
 // Delete removes a test with its runs, reports and rows, and returns the files
-// that were removed. A running test is refused with ErrRunning.
+// that were removed. A running test is refused with [ErrRunning].
 func (c *Client) Delete(ctx context.Context, id string) (files []string, err error) {
 	answer, err := c.rpc.DeleteTest(ctx, &stampedev1.DeleteTestRequest{TestId: id})
 	if err != nil {
@@ -111,7 +114,8 @@ func (c *Client) Delete(ctx context.Context, id string) (files []string, err err
 }
 
 // Report returns the report of a run that has ended, parsed and as the bytes of
-// report_ID.json.
+// report_ID.json. Before the end it is [ErrRunning]; a run that never sent load has
+// none, which is [ErrState].
 func (c *Client) Report(ctx context.Context, id string) (*report.Report, []byte, error) {
 	answer, err := c.rpc.GetReport(ctx, &stampedev1.GetReportRequest{TestId: id})
 	if err != nil {

@@ -9,30 +9,26 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/stampede-bench/stampede/internal/secret"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
 
 // maxMessageBytes bounds one answer: a report of a long run with many stages.
 const maxMessageBytes = 256 << 20
 
-// Client is a connection to a controller.
+// Client is a connection to a controller. It is safe for concurrent use.
 type Client struct {
 	options
 	rpc   stampedev1.TestServiceClient
 	close func() error
 }
 
-// Dial prepares a client for the controller at addr, HOST:PORT. It connects with
-// the first call; an unreachable controller is that call's error.
+// Dial prepares a client for the controller at addr, HOST:PORT, whose gRPC port
+// that is. It connects with the first call; an unreachable controller is that
+// call's error, [ErrUnavailable].
 func Dial(addr string, opts ...Option) (*Client, error) {
-	c := &Client{options: defaults(), close: func() error { return nil }}
+	c := &Client{options: defaults()}
 	for _, opt := range opts {
 		opt(&c.options)
-	}
-	if c.conn != nil {
-		c.rpc = stampedev1.NewTestServiceClient(c.conn)
-		return c, nil
 	}
 	if addr == "" {
 		return nil, errors.New("dial controller: the address is empty, want HOST:PORT")
@@ -58,8 +54,8 @@ func (c *Client) dialOptions() []grpc.DialOption {
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)),
 	}
-	if c.token != nil && !c.token.Empty() {
-		opts = append(opts, grpc.WithPerRPCCredentials(bearer{*c.token}))
+	if c.token != nil {
+		opts = append(opts, grpc.WithPerRPCCredentials(bearer{c.token}))
 	}
 	if c.dialer != nil {
 		opts = append(opts, grpc.WithContextDialer(c.dialer))
@@ -70,12 +66,16 @@ func (c *Client) dialOptions() []grpc.DialOption {
 // Close releases the connection. Calls under way end with an error.
 func (c *Client) Close() error { return c.close() }
 
-// bearer is a client token as call credentials.
-type bearer struct{ token secret.String }
+// bearer sends a client token as call credentials.
+type bearer struct{ read func() (string, error) }
 
 // GetRequestMetadata implements credentials.PerRPCCredentials.
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + b.token.Reveal()}, nil
+	token, err := b.read()
+	if err != nil || token == "" {
+		return nil, err
+	}
+	return map[string]string{"authorization": "Bearer " + token}, nil
 }
 
 // RequireTransportSecurity implements credentials.PerRPCCredentials. A

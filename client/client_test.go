@@ -153,7 +153,7 @@ type brokenReader struct{ err error }
 func (r brokenReader) Read([]byte) (int, error) { return 0, r.err }
 
 func TestErrors(t *testing.T) {
-	hinted, err := status.New(codes.FailedPrecondition, "test x is running").WithDetails(&errdetails.LocalizedMessage{Message: "cancel it first"})
+	hinted, err := status.New(codes.FailedPrecondition, "test x is running").WithDetails(&errdetails.ErrorInfo{Reason: "RUNNING", Domain: "stampede"}, &errdetails.LocalizedMessage{Message: "cancel it first"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,6 +164,8 @@ func TestErrors(t *testing.T) {
 	}{
 		{status.Error(codes.NotFound, "there is no test"), client.ErrNotFound, "start test x: there is no test"},
 		{status.Error(codes.AlreadyExists, "taken"), client.ErrExists, "start test x: taken"},
+		{status.Error(codes.FailedPrecondition, "it was not started"), client.ErrState, "start test x: it was not started"},
+		{hinted.Err(), client.ErrState, "start test x: test x is running"},
 		{hinted.Err(), client.ErrRunning, "start test x: test x is running"},
 		{status.Error(codes.Unavailable, "gone"), client.ErrUnavailable, "start test x: gone"},
 		{status.Error(codes.Unauthenticated, "no token"), client.ErrUnauthenticated, "start test x: no token"},

@@ -14,26 +14,43 @@
 //		return err
 //	}
 //	defer c.Close()
-//	result, err := c.Run(ctx, spec, nil)
+//	result, err := c.Run(ctx, &workload.Spec{
+//		Endpoint: workload.Endpoint{URL: "http://127.0.0.1:8001/v1"},
+//		Load:     workload.Load{Stages: []workload.Stage{{Rate: new(workload.Rate(10)), Duration: workload.Duration(time.Minute)}}},
+//	}, nil)
 //
-// Its steps are there one by one: [Client.Register] and [Client.Start],
-// [Client.Watch] to follow a run, [Client.Cancel] to stop it, [Client.Report] for
-// its figures and [Client.Samples] for what they were made of, a row a request.
+// A spec may as well be read from YAML or JSON, by workload.Parse.
+//
+// # Step by step
+//
+// A test is a registered spec and never changes; a run is one execution of it.
+// [Client.Register] keeps a spec and names the test, [Client.Start] begins a run,
+// [Client.Watch] follows it to its end, [Client.Cancel] stops it, [Client.Report]
+// has its figures and [Client.Samples] what they were made of, a sample a request.
+// [Client.List], [Client.Test] and [Client.Agents] look around, [Client.Delete]
+// tidies up.
 //
 // Wherever a call takes an id, a test's id means its latest run; a run's id,
-// <test>.<k>, means that run.
+// <test>.<k> with k from 1, means that run.
+//
+// # What is the caller's
+//
+// Environment variables and files that a spec names are those of the calling
+// process: Register uploads the file of dataset.path and reads the key that
+// endpoint.api_key_env names, the latter only with [WithLookupEnv]. What is not
+// found here is left to the controller, which reads only what it was allowed to.
 //
 // # Protected controllers
 //
-// [WithToken] sends a client token, [WithTLS] encrypts, and shows a certificate
-// when the controller asks for one. A key that endpoint.api_key_env names is read
-// from the environment only with [WithLookupEnv].
+// [WithToken] sends a client token, [WithTokenFrom] one that may be rotated;
+// [WithTLS] encrypts, and shows a certificate when the controller asks for one.
 //
 // # Errors
 //
 // Errors work with errors.Is ([ErrNotFound], [ErrRunning], [ErrUnauthenticated] and
 // the others), and with errors.As: to workload.Errors for all that is wrong with a
 // spec, path by path, and to *[Error] for the controller's sentence and its hint.
+// The end of a call's context is context.Canceled or context.DeadlineExceeded.
 //
 // # Concurrency and time
 //

@@ -13,9 +13,10 @@ import (
 	"github.com/stampede-bench/stampede/workload"
 )
 
-// What calls fail with, for errors.Is.
+// What calls fail with, for errors.Is. The error itself is an *[Error], with the
+// controller's sentence.
 var (
-	// ErrNotFound: there is no such test or run, or it has no report yet.
+	// ErrNotFound: there is no such test or run.
 	ErrNotFound = errors.New("not found")
 	// ErrExists: the id is taken.
 	ErrExists = errors.New("already exists")
@@ -24,9 +25,12 @@ var (
 	ErrInvalidSpec = errors.New("invalid spec")
 	// ErrInvalid: another argument is not valid.
 	ErrInvalid = errors.New("invalid argument")
-	// ErrRunning: the test is not in a state that allows the call, mostly because
-	// a run of it is under way.
-	ErrRunning = errors.New("not possible in its present state")
+	// ErrState: the test is not in a state that allows the call: it was not started,
+	// has no report, or runs.
+	ErrState = errors.New("not possible in its present state")
+	// ErrRunning: a run of the test is under way, and has to end first. Such an error
+	// is ErrState, too.
+	ErrRunning = errors.New("a run is under way")
 	// ErrUnavailable: the controller can't be reached.
 	ErrUnavailable = errors.New("controller unavailable")
 	// ErrUnauthenticated: the token is missing or wrong.
@@ -39,7 +43,7 @@ var (
 	ErrTooLarge = errors.New("too large or too many")
 )
 
-// Error is what the controller answered.
+// Error is what the controller answered, or why it could not be asked.
 type Error struct {
 	// Op names the call, such as "start test 3f2c…".
 	Op string
@@ -61,8 +65,8 @@ var sentinels = map[codes.Code]error{
 	codes.NotFound:           ErrNotFound,
 	codes.AlreadyExists:      ErrExists,
 	codes.InvalidArgument:    ErrInvalid,
-	codes.FailedPrecondition: ErrRunning,
-	codes.Aborted:            ErrRunning,
+	codes.FailedPrecondition: ErrState,
+	codes.Aborted:            ErrState,
 	codes.Unavailable:        ErrUnavailable,
 	codes.Unauthenticated:    ErrUnauthenticated,
 	codes.PermissionDenied:   ErrForbidden,
@@ -128,9 +132,9 @@ func (e *Error) detail(detail any) {
 			e.kinds = append(e.kinds, ErrInvalidSpec, violations)
 			e.Message = violations.Error()
 		}
-	case *errdetails.Help:
-		for _, link := range d.GetLinks() {
-			e.Hint = link.GetDescription()
+	case *errdetails.ErrorInfo:
+		if d.GetReason() == "RUNNING" {
+			e.kinds = append(e.kinds, ErrRunning)
 		}
 	case *errdetails.LocalizedMessage:
 		e.Hint = d.GetMessage()

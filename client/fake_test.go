@@ -237,3 +237,13 @@ func badSpec() error {
 	}
 	return st.Err()
 }
+
+// running is what a controller answers to a call that a run is in the way of.
+func running() error {
+	st, err := status.New(codes.FailedPrecondition, "it is already running").WithDetails(
+		&errdetails.ErrorInfo{Reason: "RUNNING", Domain: "stampede"}, &errdetails.LocalizedMessage{Message: "watch it, or cancel it first"})
+	if err != nil {
+		panic(err)
+	}
+	return st.Err()
+}

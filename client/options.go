@@ -8,19 +8,16 @@ import (
 	"os"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/stampede-bench/stampede/internal/secret"
 )
 
-// Option configures Dial.
+// Option configures [Dial].
 type Option func(*options)
 
 type options struct {
 	tls       *tls.Config
-	token     *secret.String // behind a pointer, which fmt does not follow
+	token     func() (string, error)
 	dialer    func(context.Context, string) (net.Conn, error)
-	conn      grpc.ClientConnInterface
 	lookupEnv func(string) (string, bool)
 	openFile  func(string) (io.ReadCloser, error)
 	patience  time.Duration
@@ -33,29 +30,30 @@ func defaults() options {
 	}
 }
 
-// WithTLS connects over TLS. The default is plain text, which a controller
+// WithTLS connects over TLS; the configuration says whom to trust and which
+// certificate to show. The default, as with nil, is plain text, which a controller
 // offers on loopback only, unless it was told otherwise.
 func WithTLS(config *tls.Config) Option {
 	return func(o *options) { o.tls = config }
 }
 
-// WithToken sends a client token with every call.
+// WithToken sends a client token with every call. The default is none, as with an
+// empty one.
 func WithToken(token string) Option {
-	return func(o *options) {
-		s := secret.New(token)
-		o.token = &s
-	}
+	s := secret.New(token)
+	return WithTokenFrom(func() (string, error) { return s.Reveal(), nil })
+}
+
+// WithTokenFrom asks read for the token at every call, also when Watch connects
+// anew, so that one that was rotated meanwhile is taken up. An empty token is not
+// sent; an error of read is that of the call. It must be safe for concurrent use.
+func WithTokenFrom(read func() (token string, err error)) Option {
+	return func(o *options) { o.token = read }
 }
 
 // WithDialer opens connections with dial instead of TCP.
 func WithDialer(dial func(ctx context.Context, addr string) (net.Conn, error)) Option {
 	return func(o *options) { o.dialer = dial }
-}
-
-// WithConn uses a connection that exists already; Dial's address, WithTLS,
-// WithToken and WithDialer have no effect then, and Close leaves it open.
-func WithConn(conn grpc.ClientConnInterface) Option {
-	return func(o *options) { o.conn = conn }
 }
 
 // WithLookupEnv resolves endpoint.api_key_env when a spec is registered,

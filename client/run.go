@@ -20,12 +20,12 @@ type RunResult struct {
 }
 
 // Run registers a spec, starts it, watches it to its end and fetches the report; of
-// a test with trials, the last one's end and the report of all.
-// onProgress, which may be nil, is called with every state on the calling
-// goroutine. A run that FAILED is no error; what the controller refused is.
+// a test with trials, the last one's end and the report of all. onProgress, which
+// may be nil, is called with every state on the calling goroutine.
 //
-// When ctx ends, Run returns at once and the run goes on; Cancel it by the id
-// that onProgress was given.
+// A run that FAILED is no error; what the controller refused is. When ctx ends, Run
+// returns at once with what it has and the run goes on; [Client.Cancel] stops it,
+// by the id that onProgress was given.
 func (c *Client) Run(ctx context.Context, spec *workload.Spec, onProgress func(Test)) (*RunResult, error) {
 	id, notices, err := c.Register(ctx, spec, RegisterOptions{})
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *Client) Run(ctx context.Context, spec *workload.Spec, onProgress func(T
 		}
 	}
 	result.Report, result.JSON, err = c.Report(ctx, id)
-	if result.Test.State != Succeeded && (errors.Is(err, ErrNotFound) || errors.Is(err, ErrRunning)) {
+	if result.Test.State != Succeeded && (errors.Is(err, ErrNotFound) || errors.Is(err, ErrState)) {
 		return result, nil // it ended before there was anything to report
 	}
 	if err != nil {

@@ -13,10 +13,13 @@ import (
 	"github.com/stampede-bench/stampede/report"
 )
 
-// Samples are some samples of one agent, with what is needed to write them as
-// rows: report.EncodeRow(dst, &s.Context, &s.Samples[i]).
+// Samples are some samples of one agent.
 type Samples struct {
+	// Context says whose they are, and is what report.EncodeRow needs to write
+	// one as a row.
 	Context report.RowContext
+	// Samples are what was observed of one request each, in nanoseconds from the
+	// run's anchor on the agent's clock.
 	Samples []measure.Sample
 }
 

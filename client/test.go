@@ -8,18 +8,18 @@ import (
 	"github.com/stampede-bench/stampede/workload"
 )
 
-// State is the state of a test's latest run.
+// State is how far a test's latest run is.
 type State string
 
-// The states of contract §5.
+// The states in the order of a run's life; the last three are terminal.
 const (
-	Registered State = "REGISTERED"
-	Pending    State = "PENDING"
-	Running    State = "RUNNING"
-	Draining   State = "DRAINING"
-	Succeeded  State = "SUCCEEDED"
-	Failed     State = "FAILED"
-	Cancelled  State = "CANCELLED"
+	Registered State = "REGISTERED" // not started yet
+	Pending    State = "PENDING"    // waits for agents or data; Test.Reason says for what
+	Running    State = "RUNNING"    // sends load; warmup is a part of it
+	Draining   State = "DRAINING"   // waits for the requests in flight
+	Succeeded  State = "SUCCEEDED"  // ended with a report, good or bad
+	Failed     State = "FAILED"     // ended without one request that succeeded
+	Cancelled  State = "CANCELLED"  // stopped by Cancel; what ran is reported
 )
 
 // Terminal reports whether a run in state s has ended.
@@ -28,8 +28,8 @@ func (s State) Terminal() bool { return s == Succeeded || s == Failed || s == Ca
 // Test is a registered spec together with its latest run.
 type Test struct {
 	ID       string
-	RunID    string // of the latest run, empty before the first
-	Spec     *workload.Spec
+	RunID    string         // of the latest run, empty before the first
+	Spec     *workload.Spec // as registered, with secrets masked
 	State    State
 	Reason   string // why it waits, or ended the way it did
 	Revision int64  // grows with each change
@@ -43,26 +43,26 @@ type Test struct {
 // Progress counts what has become of a run so far. Warmup is counted apart.
 type Progress struct {
 	Phase                 string // "warmup" or a stage's name
-	Planned               int64
+	Planned               int64  // by the schedule; in closed loop, drawn so far
 	Sent                  int64
-	InFlight              int64
+	InFlight              int64 // sent and without outcome
 	Succeeded             int64
-	Failed                int64 // timeouts included
-	Cancelled             int64 // or never sent
-	Lost                  int64
-	Warmup                int64 // warmup requests that have ended
-	OutputTokensPerSecond float64
-	TTFTp50, TTFTp99      time.Duration // 0 when there is none
-	Elapsed               time.Duration
+	Failed                int64         // timeouts included
+	Cancelled             int64         // or never sent, since the run was stopped
+	Lost                  int64         // outcome unknown, since an agent went silent
+	Warmup                int64         // warmup requests that have ended
+	OutputTokensPerSecond float64       // of the last full second
+	TTFTp50, TTFTp99      time.Duration // time to first token so far; 0 when there is none
+	Elapsed               time.Duration // since it began to send load
 	Expected              time.Duration // 0 when bounded by count
 }
 
 // Agent is one load generator that is connected.
 type Agent struct {
-	ID, Name, Host, Version string
-	CPUs                    float64
-	Connected               time.Time
-	RunIDs                  []string
+	ID, Name, Host, Version string        // ID is of the process, Name for people
+	CPUs                    float64       // that it may use
+	Connected               time.Time     // since when
+	RunIDs                  []string      // it works on
 	ClockOffset             time.Duration // its clock minus the controller's
 	ClockBound              time.Duration // on the error of ClockOffset
 	ClockDrift              int64         // by how much its clock runs faster, parts per billion

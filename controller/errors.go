@@ -20,6 +20,7 @@ import (
 var (
 	errInvalid  = errors.New("invalid argument")
 	errState    = errors.New("failed precondition")
+	errRunning  = errors.New("a run is under way") // told apart from errState by its reason
 	errRefused  = errors.New("refused")
 	errTooLarge = errors.New("too large")
 	errTooFast  = errors.New("too much at once")
@@ -52,6 +53,7 @@ var codeOf = []struct {
 	{store.ErrToken, codes.InvalidArgument},
 	{store.ErrExist, codes.AlreadyExists},
 	{store.ErrNotExist, codes.NotFound},
+	{errRunning, codes.FailedPrecondition},
 	{errState, codes.FailedPrecondition},
 	{errRefused, codes.PermissionDenied},
 	{errTooLarge, codes.ResourceExhausted},
@@ -76,7 +78,7 @@ func rpcError(err error) error {
 	}
 	for _, c := range codeOf {
 		if errors.Is(err, c.err) {
-			return hintStatus(status.New(c.code, sentence(err, c.err)), hintOf(err))
+			return hintStatus(status.New(c.code, sentence(err, c.err)), hintOf(err), c.err)
 		}
 	}
 	return status.Error(codes.Internal, err.Error())
@@ -86,7 +88,7 @@ func rpcError(err error) error {
 // says already.
 func sentence(err, sentinel error) string {
 	text, tail := err.Error(), ": "+sentinel.Error()
-	if said := []error{errInvalid, errState, errRefused, errTooLarge, errTooFast}; !slices.Contains(said, sentinel) {
+	if said := []error{errInvalid, errState, errRunning, errRefused, errTooLarge, errTooFast}; !slices.Contains(said, sentinel) {
 		return text
 	}
 	if head, ok := strings.CutSuffix(text, tail); ok && head != "" {
@@ -95,7 +97,16 @@ func sentence(err, sentinel error) string {
 	return text
 }
 
-func hintStatus(st *status.Status, hint string) error {
+// reasonRunning is the reason of a call that a run under way is in the way of, for
+// programs; package client knows it.
+var reasonRunning = &errdetails.ErrorInfo{Reason: "RUNNING", Domain: "stampede"}
+
+func hintStatus(st *status.Status, hint string, sentinel error) error {
+	if errors.Is(sentinel, errRunning) {
+		if with, err := st.WithDetails(reasonRunning); err == nil {
+			st = with
+		}
+	}
 	if hint == "" {
 		return st.Err()
 	}

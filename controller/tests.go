@@ -156,7 +156,7 @@ func (c *Controller) start(req *stampedev1.StartTestRequest) (*store.Run, error)
 	}
 	row, begun, err := c.store.BeginRun(test.ID, req.GetRequestId(), time.Now(), func(latest *store.Run) error {
 		if latest != nil && !latest.Ended() {
-			return withHint(fmt.Errorf("test %s is already running as %s: %w", test.ID, latest.ID, errState), "watch it, or cancel it first")
+			return withHint(fmt.Errorf("test %s is already running as %s: %w", test.ID, latest.ID, errRunning), "watch it, or cancel it first")
 		}
 		return nil
 	})
@@ -265,7 +265,7 @@ func (c *Controller) remove(testID string) ([]string, error) {
 	_, err := c.store.DeleteTest(testID, func(runs []*store.Run) error {
 		for _, r := range runs {
 			if !r.Ended() || c.run(r.ID) != nil {
-				return withHint(fmt.Errorf("test %s is running as %s: %w", testID, r.ID, errState), "cancel it first")
+				return withHint(fmt.Errorf("test %s is running as %s: %w", testID, r.ID, errRunning), "cancel it first")
 			}
 		}
 		return nil

@@ -73,7 +73,7 @@ func (c *Controller) endedRun(id string) (*store.Run, error) {
 	case run == nil:
 		return nil, withHint(fmt.Errorf("test %s was not started: %w", id, errState), "start it first")
 	case !run.Ended():
-		return nil, withHint(fmt.Errorf("run %s has not ended: it is %s: %w", run.ID, stateWord(run.State), errState), "watch it to its end")
+		return nil, withHint(fmt.Errorf("run %s has not ended: it is %s: %w", run.ID, stateWord(run.State), errRunning), "watch it to its end")
 	}
 	return run, nil
 }

@@ -274,6 +274,8 @@ func TestSlowLoris(t *testing.T) {
 	ours.server("server")
 	plain := harness.StartController(t)
 	secure := harness.StartController(t, "--tls-cert", ours.file("server.pem"), "--tls-key", ours.file("server.key"))
+	agent := harness.Start(t, "agent", "--controller", plain.GRPC, "--metrics-addr", "127.0.0.1:0")
+	pages := agent.After("metrics listening on ")
 	const each, within = 50, 25 * time.Second
 	for _, tt := range []struct {
 		name, addr, text string
@@ -283,6 +285,7 @@ func TestSlowLoris(t *testing.T) {
 		{"gRPC, half a preface", plain.GRPC, "PRI * HTTP/2.0\r\n\r\nS", false},
 		{"HTTP, half a header", plain.HTTP, "GET /healthz HTTP/1.1\r\nHost: local", false},
 		{"HTTP, header after header", plain.HTTP, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ", false},
+		{"an agent's pages, half a header", pages, "GET /metrics HTTP/1.1\r\nHost: local", false},
 		{"gRPC, no handshake", secure.GRPC, "\x16\x03\x01\x02\x00", false},
 		{"HTTPS, no handshake", secure.HTTP, "\x16\x03\x01\x02\x00", false},
 		{"gRPC over TLS, half a preface", secure.GRPC, "PRI * HTTP/2.0\r\n\r\nS", true},
@@ -307,6 +310,31 @@ func TestSlowLoris(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 		}
 	})
+}
+
+// An agent's pages answer who may ask, within the limits of every HTTP port.
+func TestAgentsPagesTurnAway(t *testing.T) {
+	t.Parallel()
+	c := harness.StartController(t)
+	agent := harness.Start(t, "agent", "--controller", c.GRPC, "--metrics-addr", "127.0.0.1:0", "--allow-host", "rack-7.example.org")
+	s := site{t, "http://" + agent.After("metrics listening on ")}
+	for _, tt := range []struct {
+		path   string
+		header []string
+		want   int
+	}{
+		{"/metrics", nil, 200}, {"/healthz", nil, 200}, {"/metrics", []string{"Host", "rack-7.example.org:9090"}, 200},
+		{"/metrics", []string{"Host", "evil.example"}, 403}, {"/metrics", []string{"Origin", "https://evil.example"}, 403},
+		{"/metrics", []string{"Sec-Fetch-Site", "cross-site"}, 403}, {"/metrics", []string{"X-Large", strings.Repeat("x", 100<<10)}, 431},
+		{"/../../etc/passwd", nil, 404}, {"/nothing", nil, 404},
+	} {
+		if a := s.do("GET", tt.path, "", tt.header...); a.status != tt.want && !(tt.want == 404 && a.status == 301) || len(a.body) > 100_000 {
+			t.Errorf("GET %s with %.60q: %d %.200s, want %d", tt.path, tt.header, a.status, a.body, tt.want)
+		}
+	}
+	if a := s.do("POST", "/metrics", strings.Repeat("x", 9<<20)); a.status != 413 && a.status != 405 {
+		t.Errorf("a large body: %d", a.status)
+	}
 }
 
 // What is not the protocol at all is turned away, and the port serves on.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/stampede-bench/stampede/agent"
 	"github.com/stampede-bench/stampede/internal/allow"
+	"github.com/stampede-bench/stampede/internal/guard"
 	"github.com/stampede-bench/stampede/internal/procs"
 )
 
@@ -49,6 +50,7 @@ func newAgentCommand(io streams) *cobra.Command {
 	f.trust.add(fl, "STAMPEDE_AGENT_TOKEN")
 	fl.StringArrayVar(&f.allowTarget, "allow-target", nil, "load only what matches `PATTERN`: a host name with * and ?, an address or a prefix, with an optional :PORT; may repeat (default all but metadata addresses)")
 	fl.StringVar(&f.metricsAddr, "metrics-addr", "", "listen `ADDR` for /metrics, /healthz and /readyz, over HTTP and open to all who reach it (default none)")
+	fl.StringSliceVar(&f.allowHosts, "allow-host", nil, "`NAMES` of hosts that requests to --metrics-addr may be for, beside loopback and the listen address; *.domain is one, too")
 	addLogFlags(fl, &f.logFormat, &f.logLevel)
 	return cmd
 }
@@ -59,6 +61,7 @@ const sleepingThreads = 2
 type agentFlags struct {
 	addr, name          string
 	metricsAddr         string
+	allowHosts          []string
 	trust               trust
 	allowTarget         []string
 	logFormat, logLevel string
@@ -97,12 +100,16 @@ func (f *agentFlags) run(ctx context.Context, out io.Writer, log *slog.Logger) e
 	defer end()
 	g, working := errgroup.WithContext(ctx)
 	if f.metricsAddr != "" {
+		pages, err := guard.New(guard.Config{Listen: f.metricsAddr, AllowHosts: f.allowHosts}, agentPages(name, a.Status))
+		if err != nil {
+			return usageError(fmt.Errorf("--metrics-addr: %w", err), "give it as HOST:PORT")
+		}
 		l, err := listen("--metrics-addr", f.metricsAddr, "--metrics-addr 127.0.0.1:0 takes a free port")
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "metrics listening on %s\n", l.Addr())
-		g.Go(func() error { return servePages(serving, l, agentPages(name, a.Status)) })
+		g.Go(func() error { return servePages(serving, l, pages) })
 	}
 	g.Go(func() error {
 		defer end()

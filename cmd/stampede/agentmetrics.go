@@ -7,13 +7,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/stampede-bench/stampede/agent"
+	"github.com/stampede-bench/stampede/internal/guard"
 )
 
 // agentPages are what --metrics-addr serves: figures of the process, none of a
@@ -66,12 +66,10 @@ func answer(w http.ResponseWriter, code int, text string) {
 	_, _ = io.WriteString(w, text+"\n") // a client that has gone needs no answer
 }
 
-// servePages serves them until ctx ends.
-func servePages(ctx context.Context, l net.Listener, pages http.Handler) error {
-	s := &http.Server{
-		Handler: pages, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-	}
+// servePages serves them until ctx ends, with the checks and limits that every
+// HTTP port has.
+func servePages(ctx context.Context, l net.Listener, pages *guard.Handler) error {
+	s := guard.Server(pages)
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -36,11 +36,11 @@ func (r *remoteFlags) dial() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := source.Read()
-	if err != nil {
-		return nil, usageError(fmt.Errorf("--token-file: %w", err), "")
+	read := func() (string, error) {
+		token, err := source.Read()
+		return token.Reveal(), err
 	}
-	return client.Dial(r.addr, client.WithLookupEnv(os.LookupEnv), client.WithTLS(config), client.WithToken(token.Reveal()))
+	return client.Dial(r.addr, client.WithLookupEnv(os.LookupEnv), client.WithTLS(config), client.WithTokenFrom(read))
 }
 
 // withClient makes a command that talks to a controller.

@@ -38,10 +38,12 @@ func (t *table) handler() http.Handler {
 	for _, path := range t.paths {
 		mux.HandleFunc(path, byMethod(t.methods[path]))
 	}
+	unknown := func(w http.ResponseWriter, _ *http.Request) { writeDetail(w, http.StatusNotFound, "Not Found") }
 	for prefix, h := range t.subtrees {
 		mux.Handle(prefix, h)
+		mux.HandleFunc(strings.TrimSuffix(prefix, "/"), unknown) // or the mux would redirect
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeDetail(w, http.StatusNotFound, "Not Found") })
+	mux.HandleFunc("/", unknown)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Paths that the mux would redirect name nothing here.
 		if p := r.URL.EscapedPath(); !strings.HasPrefix(p, "/") || strings.Contains(p, "//") || hasDots(p) {
