@@ -7,7 +7,10 @@ import (
 )
 
 // openBooks prepares what the run counts and measures with.
-func (r *run) openBooks() error {
+func (r *run) openBooks() { r.ledger, r.set = ledger.New(), measure.NewSet(r.measured()) }
+
+// measured says what the run's figures are measured against.
+func (r *run) measured() measure.Config {
 	cfg := measure.Config{
 		SLO:           r.slo(),
 		TimeTolerance: int64(r.eff.Limits.TimeTolerance.D()),
@@ -18,8 +21,7 @@ func (r *run) openBooks() error {
 			Name: p.Name, Warmup: p.Warmup, Closed: p.Kind == schedule.Closed, Judged: p.Judged,
 		})
 	}
-	r.ledger, r.set = ledger.New(), measure.NewSet(cfg)
-	return nil
+	return cfg
 }
 
 func (r *run) slo() measure.SLO {

@@ -47,6 +47,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Version is told to agents and stamped into reports. Default "dev".
 	Version string
+
+	checkpointBytes  int64 // for tests: other than the constants of that name
+	checkpointPeriod time.Duration
 }
 
 func (cfg *Config) complete() error {
@@ -63,6 +66,8 @@ func (cfg *Config) complete() error {
 	setDefault(&cfg.PrepareTimeout, 5*time.Minute)
 	setDefault(&cfg.MaxUpload, 8<<30)
 	setDefault(&cfg.Version, "dev")
+	setDefault(&cfg.checkpointBytes, checkpointBytes)
+	setDefault(&cfg.checkpointPeriod, checkpointPeriod)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

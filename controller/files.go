@@ -46,6 +46,11 @@ func (f files) mark(testID, runID string) string {
 	return filepath.Join(f.test(testID), ".resumable_"+runID)
 }
 
+// checkpoint names the file that a run's books are kept in while it sends load.
+func (f files) checkpoint(testID, runID string) string {
+	return filepath.Join(f.test(testID), ".checkpoint_"+runID)
+}
+
 func (f files) database() string { return filepath.Join(f.data, "stampede.db") }
 
 // artefact names a file such as report_ID.json.

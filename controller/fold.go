@@ -37,6 +37,7 @@ func (r *run) onBatch(from *session, b *wire.Batch) {
 	r.c.folded.samples.Add(fresh)
 	s.folded = b.Sequence
 	r.append(s)
+	r.checkpointSoon()
 	r.finishShard(s)
 }
 
@@ -74,6 +75,7 @@ func (r *run) foldOne(s *shard, encoded []byte) bool {
 	if m.Sent != measure.Absent {
 		ph.lastSent = max(ph.lastSent, m.Sent)
 	}
+	r.lastEnd = max(r.lastEnd, m.End)
 	if m.Status != measure.Unsent {
 		r.set.Fold(s.member.name, m)
 	}

@@ -146,8 +146,9 @@ func (r *run) resume() error {
 	if len(r.kept.Phases) > len(r.phases) {
 		return fmt.Errorf("%d phases were journaled, the plan has %d", len(r.kept.Phases), len(r.phases))
 	}
+	from := r.recall()
 	r.placePhases()
-	if err := r.replay(); err != nil {
+	if err := r.replay(from); err != nil {
 		return err
 	}
 	r.log.Info("run resumed", "samples", r.counts.sampleCount, "shards", len(r.shards))
@@ -179,42 +180,47 @@ func (r *run) placePhases() {
 	r.windows(time.Now())
 }
 
-// replay folds what the segment holds and opens it to be continued. Finals, which
-// a run that was about to end had begun to write, are cut away: it ends again.
-func (r *run) replay() error {
+// replay folds what the segment holds from a byte on and opens it to be continued.
+// Finals, which a run that was about to end had begun to write, are cut away: it
+// ends again.
+func (r *run) replay(from int64) error {
 	path := r.c.files.segment(r.testID, r.id)
-	end, err := r.replaySamples(path)
+	end, err := r.replaySamples(path, from)
 	if err != nil {
 		return err
 	}
-	if end > 0 {
-		if err := journal.Cut(path, end); err != nil {
-			return err
-		}
-	}
-	segment, note, err := journal.Open(path)
+	segment, err := journal.Open(path, end)
 	if err != nil {
 		return err
-	}
-	if note != "" {
-		r.log.Warn("the end of the journal was torn", "what", note)
 	}
 	r.segment.Segment, r.segment.synced = segment, segment.Size()
+	r.recordHead() // again: the first records may not have reached the disk
 	return nil
 }
 
-// replaySamples returns where finals begin, or 0.
-func (r *run) replaySamples(path string) (end int64, err error) {
+// raisePeriod is how often the ceiling is raised while samples are read, so that
+// agents go on whatever the size of the segment.
+const raisePeriod = time.Second
+
+// replaySamples returns where the samples end.
+func (r *run) replaySamples(path string, from int64) (end int64, err error) {
 	in, err := journal.NewReader(path)
 	if err != nil {
 		return 0, err
 	}
 	defer in.Close()
+	if from > 0 {
+		in.SkipTo(from)
+	}
+	raised := time.Now()
 	for {
 		rec, err := in.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return 0, nil
+			if torn := in.Torn(); torn != "" {
+				r.log.Warn("the end of the journal was torn", "what", torn)
+			}
+			return in.Offset(), nil
 		case err != nil:
 			return 0, err
 		case rec.Kind == journal.KindFinal || rec.Kind == journal.KindClock:
@@ -223,6 +229,10 @@ func (r *run) replaySamples(path string) (end int64, err error) {
 			if err := r.replayBatch(rec.Payload); err != nil {
 				return 0, fmt.Errorf("%s: batch at byte %d: %w", path, rec.Offset, err)
 			}
+		}
+		if now := time.Now(); now.Sub(raised) >= raisePeriod && r.doomed == nil {
+			raised = now
+			r.raiseCeiling(now, true)
 		}
 	}
 }
@@ -236,6 +246,9 @@ func (r *run) replayBatch(payload []byte) error {
 		if s.ref == b.Ref {
 			r.fold(s, &b)
 			s.folded = max(s.folded, b.Sequence)
+			if last := r.anchor.Add(time.Duration(r.lastEnd)); last.After(r.settled) {
+				r.settled = last
+			}
 			return nil
 		}
 	}

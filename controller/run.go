@@ -56,6 +56,7 @@ type run struct {
 	phases  []*phase
 	anchor  time.Time
 	settled time.Time // when the last outcome came or was given
+	lastEnd int64     // of a sample, in nanoseconds since the anchor
 
 	ledger  *ledger.Ledger
 	set     *measure.Set
@@ -63,10 +64,12 @@ type run struct {
 	scratch measure.Sample // the one that is folded
 	fresh   []byte         // encoded batch of those that were new
 	segment *segment
-	counts  counts
-	halt    halt
-	grace   time.Time // when the run stops waiting for lost agents; zero while others work
-	failure error     // what ended it before its load did
+
+	checkpoints checkpointing
+	counts      counts
+	halt        halt
+	grace       time.Time // when the run stops waiting for lost agents; zero while others work
+	failure     error     // what ended it before its load did
 
 	kept    *keptState // of a run that is resumed
 	doomed  error      // why it is resumed only to be reported
@@ -167,6 +170,7 @@ func (r *run) live() {
 	if r.file != nil {
 		r.file.close()
 	}
+	r.dropCheckpoint()
 	for _, event := range r.mail.close() {
 		event()
 	}

@@ -24,15 +24,23 @@ func (r *run) recordRun() {
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err == nil {
 		err = journal.Delete(path) // of a run that a restart begins again
+		r.dropCheckpoint()
 	}
 	if err == nil {
 		r.segment.Segment, err = journal.Create(path)
 	}
-	if err == nil {
-		err = r.segment.AppendJSON(journal.KindRun, journal.RunRecord{
-			RunID: r.id, AnchorUnixNanos: r.c.wall.unix(r.anchor), FirstStagePhase: r.firstStagePhase(),
-		})
+	if err != nil {
+		r.journalFailed(err)
+		return
 	}
+	r.recordHead()
+}
+
+// recordHead journals what the run is and who works on it.
+func (r *run) recordHead() {
+	err := r.segment.AppendJSON(journal.KindRun, journal.RunRecord{
+		RunID: r.id, AnchorUnixNanos: r.c.wall.unix(r.anchor), FirstStagePhase: r.firstStagePhase(),
+	})
 	if err != nil {
 		r.journalFailed(err)
 	}
@@ -53,6 +61,14 @@ func (r *run) recordShard(s *shard) {
 	if err != nil {
 		r.journalFailed(err)
 	}
+}
+
+// end is how large the segment is, 0 when there is none.
+func (g *segment) end() int64 {
+	if g.Segment == nil {
+		return 0
+	}
+	return g.Size()
 }
 
 // close ends the segment once no sync is under way.

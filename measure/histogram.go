@@ -38,7 +38,7 @@ type Histogram struct {
 	hdr    *hdrhistogram.Histogram // made on the first value
 
 	count    int64
-	mean, m2 float64
+	sums     sums
 	min, max int64
 	overflow int64
 }
@@ -60,17 +60,8 @@ func (h *Histogram) Record(v, n int64) {
 		h.overflow += n
 	}
 	h.min, h.max = min(h.min, v), max(h.max, v)
-	h.fold(n, float64(v), 0)
-}
-
-// fold merges the moments of n values with a mean and a sum of squared
-// deviations (Chan et al.).
-func (h *Histogram) fold(n int64, mean, m2 float64) {
-	total := h.count + n
-	d := mean - h.mean
-	h.mean += d * float64(n) / float64(total)
-	h.m2 += m2 + d*d*float64(h.count)*float64(n)/float64(total)
-	h.count = total
+	h.count += n
+	h.sums.add(v, n)
 }
 
 // Merge adds o to h and returns how many values h could not take; they are
@@ -94,7 +85,8 @@ func (h *Histogram) Merge(o *Histogram) (dropped int64, err error) {
 	}
 	h.overflow += o.overflow + dropped
 	h.min, h.max = min(h.min, o.min), max(h.max, o.max)
-	h.fold(o.count, o.mean, o.m2)
+	h.count += o.count
+	h.sums.merge(&o.sums)
 	return dropped, nil
 }
 
@@ -124,13 +116,6 @@ func (h *Histogram) Quantile(q float64) (int64, bool) {
 		v = 0 // below the first bucket's end there is no telling
 	}
 	return min(max(v, h.min), h.max), true
-}
-
-func (h *Histogram) std() float64 {
-	if h.count == 0 {
-		return 0
-	}
-	return math.Sqrt(max(h.m2, 0) / float64(h.count))
 }
 
 // Distribution is a figure in a report. Values are in Unit; nil is null, which
@@ -165,7 +150,7 @@ func (h *Histogram) Distribution() *Distribution {
 	}
 	in := func(v float64) *float64 { v /= h.scale.per; return &v }
 	d.Min, d.Max = in(float64(h.min)), in(float64(h.max))
-	d.Mean, d.Std = in(h.mean), in(h.std())
+	d.Mean, d.Std = in(h.sums.mean(h.count)), in(math.Sqrt(h.sums.variance(h.count)))
 	for _, q := range []struct {
 		q  float64
 		to **float64

@@ -76,6 +76,9 @@ func (r *Reader) seek(off int64) {
 	r.r = bufio.NewReaderSize(io.NewSectionReader(r.src, off, 1<<62), bufferSize)
 }
 
+// SkipTo goes on at a byte where a record begins.
+func (r *Reader) SkipTo(offset int64) { r.seek(offset) }
+
 // Offset is where the last record ended.
 func (r *Reader) Offset() int64 { return r.off }
 

@@ -10,9 +10,11 @@ import (
 type Kind uint8
 
 const (
-	// KindRun is a RunRecord: the first record of a segment.
+	// KindRun is a RunRecord: the first record of a segment, and there once more
+	// for each time the run was resumed.
 	KindRun Kind = 1
-	// KindShard is a ShardRecord: it stands before the shard's first batch.
+	// KindShard is a ShardRecord: it stands before the shard's first batch, and
+	// again as KindRun does.
 	KindShard Kind = 2
 	// KindBatch is a marshalled stampede.v1.SampleBatch that holds only samples
 	// whose entries had no outcome before: each entry is in a segment once.

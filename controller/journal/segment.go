@@ -59,59 +59,37 @@ func Create(path string) (*Segment, error) {
 		return nil, fmt.Errorf("create segment: %w", err)
 	}
 	s := newSegment(path, f, 0)
-	if err := s.writeHeader(); err != nil {
+	err = s.writeHeader()
+	if err == nil {
+		_, err = s.Sync()
+	}
+	if err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return s, syncDir(filepath.Dir(path))
 }
 
-// Open continues a segment behind its last whole record. What a crash tore off
-// is cut away; note says what, and is empty when nothing was.
-func Open(path string) (s *Segment, note string, err error) {
+// Open continues a segment behind a byte where a record ends, as a Reader has
+// found it. What stands behind is cut away.
+func Open(path string, end int64) (*Segment, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, "", fmt.Errorf("open segment: %w", err)
+		return nil, fmt.Errorf("open segment: %w", err)
 	}
-	end, note, err := lastWhole(path, f)
-	if err == nil {
-		err = cut(f, end)
-	}
-	if err != nil {
+	if err := cut(f, end); err != nil {
 		_ = f.Close()
-		return nil, "", err
+		return nil, err
 	}
-	return newSegment(path, f, end), note, nil
-}
-
-// Cut drops all records of a segment from a byte on, where one begins.
-func Cut(path string, from int64) error {
-	if err := os.Truncate(path, from); err != nil {
-		return fmt.Errorf("cut segment: %w", err)
-	}
-	return nil
-}
-
-// lastWhole returns where the last whole record ends.
-func lastWhole(path string, f *os.File) (int64, string, error) {
-	r, err := newReader(path, f)
-	if err != nil {
-		return 0, "", err
-	}
-	for {
-		_, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return r.Offset(), r.Torn(), nil
-		}
-		if err != nil {
-			return 0, "", err
-		}
-	}
+	return newSegment(path, f, end), nil
 }
 
 func cut(f *os.File, end int64) error {
+	if info, err := f.Stat(); err != nil || info.Size() < end {
+		return fmt.Errorf("%s: %w: it ends before byte %d", f.Name(), errors.Join(ErrDamaged, err), end)
+	}
 	if err := f.Truncate(end); err != nil {
-		return fmt.Errorf("cut the torn end of %s: %w", f.Name(), err)
+		return fmt.Errorf("cut the end of %s: %w", f.Name(), err)
 	}
 	if _, err := f.Seek(end, io.SeekStart); err != nil {
 		return fmt.Errorf("seek in %s: %w", f.Name(), err)

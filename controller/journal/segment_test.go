@@ -127,12 +127,23 @@ func TestOpenGoesOnBehindATornEnd(t *testing.T) {
 	_, _ = f.Write([]byte{9, 0, 0, 0, 1, 2})
 	_ = f.Close()
 
-	again, note, err := Open(s.Path())
+	r, err := NewReader(s.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(note, "dropped 6 bytes") {
-		t.Errorf("note = %q, want it to say that 6 bytes were dropped", note)
+	for err == nil {
+		_, err = r.Next()
+	}
+	_ = r.Close()
+	if !errors.Is(err, io.EOF) || !strings.Contains(r.Torn(), "dropped 6 bytes") {
+		t.Errorf("%v, torn %q, want it to say that 6 bytes were dropped", err, r.Torn())
+	}
+	if _, err := Open(s.Path(), r.Offset()+100); !errors.Is(err, ErrDamaged) {
+		t.Errorf("opened beyond the end: %v", err)
+	}
+	again, err := Open(s.Path(), r.Offset())
+	if err != nil {
+		t.Fatal(err)
 	}
 	appendAll(t, again, "added")
 	if err := again.Close(); err != nil {
