@@ -31,7 +31,7 @@ func main() {
 	out := flag.String("out", "dist", "`DIR` for the archives")
 	sums := flag.String("sums", "", "only write checksums.txt of the files in `DIR`")
 	flag.Parse()
-	err := error(nil)
+	var err error
 	if *sums != "" {
 		err = sum(*sums)
 	} else {
