@@ -48,25 +48,49 @@ func (f *corpusFile) close() { _ = f.file.Close() } // it was only read
 
 var corpusName = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// open opens a corpus, which it fetches when it is not there. A fetch that failed
-// for another run, which may have been cancelled, is tried again for this one.
-func (c *corpora) open(ctx context.Context, hash string) (*corpusFile, error) {
+// open opens a corpus, which it fetches when it is not there.
+func (c *corpora) open(ctx context.Context, hash string) (f *corpusFile, err error) {
+	err = c.obtain(ctx, hash, func(path string) (err error) {
+		f, err = openCorpusFile(path)
+		return err
+	})
+	return f, err
+}
+
+// bytes reads what is kept as it came, such as a tokenizer.
+func (c *corpora) bytes(ctx context.Context, hash string) (data []byte, err error) {
+	err = c.obtain(ctx, hash, func(path string) (err error) {
+		if data, err = os.ReadFile(path); err != nil {
+			return err
+		}
+		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != hash {
+			return fmt.Errorf("%w: it has another hash", dataset.ErrFile)
+		}
+		return nil
+	})
+	return data, err
+}
+
+// obtain calls use with the path of what has a hash, which is fetched when it is
+// not there. A fetch that failed for another run, which may have been cancelled,
+// is tried again for this one.
+func (c *corpora) obtain(ctx context.Context, hash string, use func(path string) error) error {
 	if !corpusName.MatchString(hash) {
-		return nil, fmt.Errorf("corpus %.80q: is named by 64 hexadecimal digits", hash)
+		return fmt.Errorf("corpus %.80q: is named by 64 hexadecimal digits", hash)
 	}
 	path := filepath.Join(c.dir, hash)
 	for again := false; ; again = true {
-		f, err := openCorpusFile(path)
+		err := use(path)
 		if err == nil {
 			now := time.Now()
 			_ = os.Chtimes(path, now, now) // only tells how long it has not been used
-			return f, nil
+			return nil
 		}
 		if errors.Is(err, dataset.ErrFile) && !again && c.keep >= 0 {
 			err = os.Remove(path) // damaged here: what comes is checked
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("corpus %s: %w", hash, err)
+			return fmt.Errorf("corpus %s: %w", hash, err)
 		}
 		one, mine := c.claim(hash)
 		if mine {
@@ -75,10 +99,10 @@ func (c *corpora) open(ctx context.Context, hash string) (*corpusFile, error) {
 		select {
 		case <-one.done:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("corpus %s: %w", hash, ctx.Err())
+			return fmt.Errorf("corpus %s: %w", hash, ctx.Err())
 		}
 		if one.err != nil && mine {
-			return nil, one.err
+			return one.err
 		}
 	}
 }

@@ -65,7 +65,7 @@ func (s *shard) newEntry(p *phase, v *visit, turn int, index, k int64) *entry {
 		ID:           requestID(s.ref.RunID, index),
 		Messages:     v.history,
 		OutputTokens: t.OutputTokens,
-		KeepAnswer:   turn+1 < len(v.session.Turns),
+		KeepAnswer:   turn+1 < len(v.session.Turns) || s.run.tokens != nil,
 	}
 	e.call, e.err = s.run.doer.Prepare(in)
 	s.live.add(e)

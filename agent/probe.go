@@ -116,6 +116,11 @@ func (p *probe) ask(ctx context.Context) error {
 			return err
 		}
 	}
+	if p.spec.Dataset.AsksServer() {
+		if err := p.askTokens(ctx, client, endpoint.Model); err != nil {
+			return err
+		}
+	}
 	p.facts(ctx, client)
 	return nil
 }

@@ -151,6 +151,7 @@ func (r *reporter) giveUp(e *entry) {
 // observe makes the sample of a request that has ended.
 func (r *reporter) observe(e *entry) measure.Status {
 	s := r.shard
+	s.recount.count(s.run.tokens, e.x)
 	sampleOf(e, s.run.anchor.Load(), &r.scrap)
 	s.tokens.Add(int64(len(r.scrap.ChunkOffsets)))
 	r.add(&r.scrap)

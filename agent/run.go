@@ -17,6 +17,7 @@ import (
 	"github.com/stampede-bench/stampede/target"
 	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/dataset"
+	"github.com/stampede-bench/stampede/workload/tokenizer"
 )
 
 // maxPhases bounds what a controller can make an agent remember ahead.
@@ -41,7 +42,8 @@ type run struct {
 	file   *corpusFile // nil for synthetic data
 	plan   *schedule.Plan
 	doer   Doer
-	close  func() // nil when there is nothing to close
+	tokens *tokenizer.Tokenizer // nil: none
+	close  func()               // nil when there is nothing to close
 
 	anchor atomic.Int64 // process-monotonic instant of the run's anchor
 	shifts atomic.Pointer[[]shift]
@@ -124,7 +126,13 @@ func (r *run) open(ctx context.Context, start *stampedev1.StartShard) error {
 		}
 		data = r.file.File
 	}
+	if err := r.openTokenizer(ctx, spec.Dataset); err != nil {
+		return fmt.Errorf("run %s: %w", r.id, err)
+	}
 	options := dataset.Options{RunID: r.id, Trial: int(start.GetTrial())}
+	if r.tokens != nil {
+		options.Tokens = r.tokens
+	}
 	corpus, _, err := r.agent.openCorpus(spec, start.GetCorpusFileName(), data, options)
 	if err != nil {
 		return fmt.Errorf("run %s: dataset: %w", r.id, err)

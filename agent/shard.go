@@ -61,6 +61,7 @@ type shard struct {
 	urgent   chan struct{}
 	live     live
 	tokens   atomic.Int64
+	recount  recount
 	shed     atomic.Int64
 
 	updates updates

@@ -49,6 +49,7 @@ func (s *shard) selfAudit() *stampedev1.SelfAudit {
 	now := s.run.agent.usage()
 	audit := &stampedev1.SelfAudit{
 		DetailShedCount: s.shed.Load(), ColdConnectionCount: s.cold.Load(), MemoryMaxBytes: memoryMax(),
+		CheckedUsageTokenCount: s.recount.usage.Load(), CheckedTokenizerTokenCount: s.recount.counted.Load(),
 	}
 	if s.prepared() == nil {
 		return audit

@@ -65,6 +65,9 @@ func (c *Client) resolve(ctx context.Context, spec *workload.Spec) (*workload.Sp
 	if key, ok := c.key(spec); ok {
 		resolved.Endpoint.APIKey = secret.New(key)
 	}
+	if err := c.resolveTokenizer(ctx, &resolved.Dataset); err != nil {
+		return nil, err
+	}
 	if spec.Dataset.Path == "" || spec.Dataset.CorpusHash != "" {
 		return &resolved, nil
 	}

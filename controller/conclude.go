@@ -63,6 +63,7 @@ func (r *run) input(ended time.Time) report.Input {
 	for _, m := range r.members {
 		in.Agents = append(in.Agents, r.agentInput(m))
 	}
+	in.TokenizerDrift = r.tokenizerDrift()
 	in.Notices = append(in.Notices, r.remarks()...)
 	return in
 }

@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -78,6 +80,29 @@ func (f files) keepUpload(ctx context.Context, name, schema string, r io.Reader,
 		return stored{}, fmt.Errorf("keep data %.80q: %w", name, err)
 	}
 	return f.keepCorpus(ctx, name, []source.Input{{Name: name, Data: tmp, Size: size}}, source.Options{Schema: schema})
+}
+
+// keepVerbatim keeps what comes as a stream under the hash of its bytes.
+func (f files) keepVerbatim(name string, r io.Reader, limit int64) (stored, error) {
+	tmp, err := os.CreateTemp(f.corpora(), ".upload-*")
+	if err != nil {
+		return stored{}, fmt.Errorf("keep %.80q: %w", name, err)
+	}
+	defer os.Remove(tmp.Name())
+	sum := sha256.New()
+	size, err := io.Copy(io.MultiWriter(tmp, sum), io.LimitReader(r, limit+1))
+	if err == nil && size > limit {
+		err = fmt.Errorf("a file may have %d bytes: %w", limit, errTooLarge)
+	}
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return stored{}, fmt.Errorf("keep %.80q: %w", name, err)
+	}
+	k := stored{hash: hex.EncodeToString(sum.Sum(nil)), name: name, size: size}
+	path := filepath.Join(f.corpora(), k.hash)
+	if err := errors.Join(writeFile(path+".name", []byte(name)), os.Rename(tmp.Name(), path)); err != nil {
+		return stored{}, fmt.Errorf("keep %.80q: %w", name, err)
+	}
+	return k, nil
 }
 
 // keepCorpus converts data and stores it under its hash. name is what notices

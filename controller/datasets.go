@@ -33,6 +33,13 @@ func (t testService) UploadDataset(stream grpc.ClientStreamingServer[stampedev1.
 		return stream.SendAndClose(&stampedev1.UploadDatasetResponse{CorpusHash: hash, SizeBytes: int64(len(first.GetData()))})
 	}
 	in := &uploadReader{piece: first.GetData(), stream: stream}
+	if first.GetVerbatim() {
+		k, err := t.c.files.keepVerbatim(name, in, t.c.cfg.MaxUpload)
+		if err != nil {
+			return rpcError(err)
+		}
+		return stream.SendAndClose(&stampedev1.UploadDatasetResponse{CorpusHash: k.hash, SizeBytes: k.size})
+	}
 	k, err := t.c.files.keepUpload(stream.Context(), name, first.GetSchema(), in, t.c.cfg.MaxUpload)
 	if err != nil {
 		return rpcError(err)

@@ -51,6 +51,9 @@ func (r *run) resolve() error {
 		}
 		e.APIKey = secret.New(key)
 	}
+	if err := r.gatherTokenizer(); err != nil {
+		return err
+	}
 	return r.gather()
 }
 
@@ -121,7 +124,11 @@ func (r *run) compile() error {
 		}
 		r.file, data, r.data = file, file.File, corpusData{hash: hash, fileName: file.name}
 	}
-	corpus, notices, err := dataset.Open(r.eff, r.data.fileName, data, dataset.Options{RunID: r.id})
+	tokens, err := r.tokens()
+	if err != nil {
+		return err
+	}
+	corpus, notices, err := dataset.Open(r.eff, r.data.fileName, data, dataset.Options{RunID: r.id, Tokens: tokens})
 	if err != nil {
 		return fmt.Errorf("dataset: %w", err)
 	}

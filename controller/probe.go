@@ -44,7 +44,7 @@ func (r *run) probe() error {
 }
 
 func (r *run) wantsProbe() bool {
-	return r.eff.Preflights() || r.eff.Endpoint.Model == "" || r.eff.WaitReady > 0 || r.eff.Dataset.Calibrates()
+	return r.eff.Preflights() || r.eff.Endpoint.Model == "" || r.eff.WaitReady > 0 || r.eff.Dataset.Calibrates() || r.eff.Dataset.AsksServer()
 }
 
 // ask puts a question to the endpoint through one agent.
@@ -84,6 +84,9 @@ func (r *run) learn(m *stampedev1.ProbeResult) error {
 			factor = dataset.UsualTokensPerWord(r.eff)
 		}
 		r.eff.Dataset.TokensPerWord = &factor
+	}
+	if r.eff.Dataset.AsksServer() {
+		r.eff.Dataset.SingleWords = m.GetSingleWords()
 	}
 	r.facts.serverVersion, r.facts.engine = clip(m.GetServerVersion(), maxReason), clip(m.GetEngine(), maxReason)
 	r.facts.models = m.GetModels()

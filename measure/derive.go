@@ -81,6 +81,9 @@ func deriveTokens(x *Exchange, s *Sample) {
 		s.TokenSource = SourceLogprobs
 	case byUsageTotal(x, s):
 		s.TokenSource = SourceUsage
+		if x.Counted {
+			s.TokenSource = SourceTokenizer
+		}
 	default:
 		s.TokenSource, s.ChunkTokens = SourceChunks, s.ChunkTokens[:0]
 	}

@@ -62,6 +62,7 @@ type Exchange struct {
 	ErrorMessage string // secrets removed
 	FinishReason string
 	Usage        Usage
+	Counted      bool // a tokenizer counted the output, because usage didn't say
 	Chunks       []Chunk
 	Answer       []byte // text of the reply, kept only when asked for (later turns)
 

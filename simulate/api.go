@@ -123,15 +123,17 @@ func (a *apiRequest) asked() int {
 func (a *apiRequest) wantsLogprobs() bool { return a.Logprobs != nil && a.Logprobs != false }
 
 // gather puts the prompt into p.
-func (a *apiRequest) gather(p *promptText, chat bool) {
+func (s *Server) gather(a *apiRequest, p *promptText, chat bool) {
 	p.reset()
 	if chat {
 		for _, m := range a.Messages {
 			p.add(m.Role, string(m.Content))
+			s.count(p, string(m.Content))
 		}
 		return
 	}
 	p.add("", a.Prompt.text)
+	s.count(p, a.Prompt.text)
 	p.ids = len(a.Prompt.ids)
 	p.text = fingerprint(p.text, a.Prompt.ids)
 }

@@ -81,10 +81,10 @@ func (s *Server) prepare(c *conn, req request, rec *Record, a *apiRequest, chat 
 	if rec.Model = a.Model; !s.serves(a.Model) {
 		return nil, wrongModel(a.Model)
 	}
-	a.gather(&c.prompt, chat)
+	s.gather(a, &c.prompt, chat)
 	sum := c.prompt.hash()
 	rec.PromptHash = hex.EncodeToString(sum[:])
-	rec.InputTokens = c.prompt.tokens(s.cfg.TokensPerWord)
+	rec.InputTokens = max(1, s.tokens(&c.prompt))
 	rec.OutputAsked = a.asked()
 	if rec.InputTokens+max(1, rec.OutputAsked) > s.cfg.MaxModelLen {
 		return nil, tooLong(s.cfg.MaxModelLen, rec.InputTokens, rec.OutputAsked)
@@ -203,7 +203,7 @@ func (s *Server) shapeReply(st *stream, a *apiRequest, chat bool, seed uint64) {
 		shape = s.chatShape
 	}
 	st.reply = reply{
-		shape: shape, seed: seed, logprobs: a.wantsLogprobs(), tokenIDs: a.ReturnTokenIDs,
+		shape: shape, seed: seed, vocab: s.vocab, logprobs: a.wantsLogprobs(), tokenIDs: a.ReturnTokenIDs,
 		prompt: st.rec.InputTokens, cached: st.rec.CachedTokens, cacheOn: s.cache != nil,
 		total: st.total, thinking: st.thinking, perChunk: s.cfg.TokensPerChunk, reason: st.reason,
 	}

@@ -58,6 +58,9 @@ type Config struct {
 	ReasoningField string
 	// TokensPerWord turns the words of a prompt into tokens. Default 1.
 	TokensPerWord float64
+	// Tokenizer counts the tokens of prompts in place of TokensPerWord; the words of
+	// replies are then those that it takes for one token. Default none.
+	Tokenizer interface{ Count(text string) int }
 	// MaxModelLen bounds prompt and reply together, in tokens; more is refused
 	// with 400. Default 131072.
 	MaxModelLen int

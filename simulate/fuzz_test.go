@@ -13,8 +13,9 @@ func FuzzBody(f *testing.F) {
 			return
 		}
 		var p promptText
-		a.gather(&p, chat)
-		if n := p.tokens(1.5); n < 1 || n > 2+2*len(body) {
+		s := &Server{cfg: Config{TokensPerWord: 1.5}}
+		s.gather(&a, &p, chat)
+		if n := s.tokens(&p); n < 0 || n > 2+2*len(body) {
 			t.Errorf("%d tokens in %d bytes", n, len(body))
 		}
 		if a.asked() < 0 {

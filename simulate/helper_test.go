@@ -218,7 +218,7 @@ func lines(t testing.TB, r *Record) string {
 func plainText(seed uint64, from, to int) string {
 	var b strings.Builder
 	for i := from; i < to; i++ {
-		b.WriteString(vocabulary[wordAt(seed, i)].plain)
+		b.WriteString(vocabulary[wordAt(len(vocabulary), seed, i)].plain)
 	}
 	return b.String()
 }

@@ -15,14 +15,22 @@ type promptText struct {
 	text  []byte // roles and contents, each ended by a zero byte
 	words int    // of the contents
 	ids   int    // tokens of prompts that came as token ids
+	exact int    // tokens of the contents, where there is a tokenizer
 }
 
-func (p *promptText) reset() { p.text, p.words, p.ids = p.text[:0], 0, 0 }
+func (p *promptText) reset() { p.text, p.words, p.ids, p.exact = p.text[:0], 0, 0, 0 }
 
 // shrink frees the space of a large prompt.
 func (p *promptText) shrink() {
 	if cap(p.text) > 16*minBuffer {
 		p.text = nil
+	}
+}
+
+// count counts the tokens of a content with the tokenizer, if there is one.
+func (s *Server) count(p *promptText, content string) {
+	if s.cfg.Tokenizer != nil {
+		p.exact += s.cfg.Tokenizer.Count(content)
 	}
 }
 
@@ -32,9 +40,12 @@ func (p *promptText) add(role, content string) {
 	p.words += countWords(content)
 }
 
-// tokens is the prompt's length, at least 1.
-func (p *promptText) tokens(perWord float64) int {
-	return max(1, p.ids+int(math.Round(float64(p.words)*perWord)))
+// tokens is the prompt's length.
+func (s *Server) tokens(p *promptText) int {
+	if s.cfg.Tokenizer != nil {
+		return p.ids + p.exact
+	}
+	return p.ids + int(math.Round(float64(p.words)*s.cfg.TokensPerWord))
 }
 
 func (p *promptText) hash() [sha256.Size]byte { return sha256.Sum256(p.text) }

@@ -134,22 +134,52 @@ func (s *Server) resetCache(request) (int, string, []byte) {
 	return http.StatusOK, "text/plain", nil
 }
 
+// tokenizeRequest is the body of /tokenize: vLLM's and SGLang's with messages or
+// prompt, llama.cpp's with content, TGI's with inputs.
+type tokenizeRequest struct {
+	apiRequest
+	Content *string `json:"content"`
+	Inputs  *string `json:"inputs"`
+}
+
 // tokenize counts as the completions routes do; its token ids mean nothing.
 func (s *Server) tokenize(req request) (int, string, []byte) {
-	var a apiRequest
+	var a tokenizeRequest
 	err := json.Unmarshal(req.body, &a)
+	plain := a.Content
+	if plain == nil {
+		plain = a.Inputs
+	}
+	if plain != nil {
+		a.Prompt = textInput{text: *plain, set: true}
+	}
 	if err == nil && len(a.Messages) == 0 && !a.Prompt.set {
-		err = errors.New("messages or prompt must be given")
+		err = errors.New("messages, prompt, content or inputs must be given")
 	}
 	if err != nil {
 		return http.StatusBadRequest, "application/json", errorBody(400, err.Error(), "BadRequestError", "")
 	}
 	var p promptText
-	a.gather(&p, len(a.Messages) > 0)
-	n := p.tokens(s.cfg.TokensPerWord)
+	s.gather(&a.apiRequest, &p, len(a.Messages) > 0)
+	n := s.tokens(&p)
 	ids := make([]int, min(n, s.cfg.MaxModelLen))
 	for i := range ids {
 		ids[i] = i
 	}
+	switch {
+	case a.Inputs != nil:
+		return asJSON(tgiTokens(ids))
+	case a.Content != nil:
+		return asJSON(map[string]any{"tokens": ids})
+	}
 	return asJSON(map[string]any{"count": n, "max_model_len": s.cfg.MaxModelLen, "tokens": ids})
+}
+
+// tgiTokens are ids in TGI's form.
+func tgiTokens(ids []int) []map[string]any {
+	list := make([]map[string]any, len(ids))
+	for i, id := range ids {
+		list[i] = map[string]any{"id": id, "text": "", "start": 0, "stop": 0}
+	}
+	return list
 }

@@ -24,6 +24,7 @@ type Server struct {
 	sched     *scheduler
 	chatShape *shape
 	textShape *shape
+	vocab     []word
 	created   int64
 	number    atomic.Uint64 // of completions requests
 	stopping  atomic.Bool
@@ -48,6 +49,11 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, timing: timing, acct: newAccount(cfg.MaxRecords, cfg.AccountPath != ""),
 		meter: newMeter(), cache: newPrefixCache(cfg.PrefixCacheBlocks), created: time.Now().Unix(), stop: make(chan struct{}),
 		chatShape: newShape(cfg.Shape, cfg.ReasoningField, true), textShape: newShape(cfg.Shape, cfg.ReasoningField, false)}
+	if s.vocab = vocabulary; cfg.Tokenizer != nil {
+		if s.vocab = ofOneToken(cfg.Tokenizer.Count); len(s.vocab) == 0 {
+			return nil, errors.New("simulate: the tokenizer takes no common word for one token")
+		}
+	}
 	s.mu.conns = make(map[*conn]struct{})
 	if cfg.AccountPath != "" {
 		if s.file, err = os.OpenFile(cfg.AccountPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {

@@ -55,6 +55,7 @@ type reply struct {
 	*shape
 	common     []byte // of every event, up to its choices' first member
 	seed       uint64 // of its words
+	vocab      []word // which they are of
 	framed     bool   // HTTP chunks around events; not for HTTP/1.0
 	logprobs   bool
 	tokenIDs   bool
@@ -249,7 +250,7 @@ func (r *reply) appendLogprobs(b []byte, from, to int) []byte {
 		if i > from {
 			b = append(b, ',')
 		}
-		w := vocabulary[wordAt(r.seed, i)].escaped
+		w := r.vocab[wordAt(len(r.vocab), r.seed, i)].escaped
 		if r.chat {
 			b = append(b, `{"token":"`...)
 			b = append(append(b, w...), `","logprob":-0.5,"bytes":null,"top_logprobs":[]}`...)
@@ -279,7 +280,7 @@ func (r *reply) appendTokenIDs(b []byte, from, to int) []byte {
 		if i > from {
 			b = append(b, ',')
 		}
-		b = strconv.AppendInt(b, int64(1000+wordAt(r.seed, i)), 10)
+		b = strconv.AppendInt(b, int64(1000+wordAt(len(r.vocab), r.seed, i)), 10)
 	}
 	return append(b, ']')
 }
@@ -318,7 +319,7 @@ func (r *reply) appendWhole(b []byte, id, model string, created int64) []byte {
 
 func (r *reply) appendWords(b []byte, from, to int) []byte {
 	for i := from; i < to; i++ {
-		b = append(b, vocabulary[wordAt(r.seed, i)].escaped...)
+		b = append(b, r.vocab[wordAt(len(r.vocab), r.seed, i)].escaped...)
 	}
 	return b
 }

@@ -12,7 +12,7 @@ import (
 // newStream is a stream without a connection, as prepare makes them.
 func newStream(total, thinking, perChunk int, itl int64, f Fault) *stream {
 	st := &stream{fault: f, ttft: 1000, itl: dist{a: float64(itl)}}
-	st.reply = reply{shape: newShape(ShapeVLLM, "reasoning_content", true), seed: 3, framed: true, usageAtEnd: true,
+	st.reply = reply{vocab: vocabulary, shape: newShape(ShapeVLLM, "reasoning_content", true), seed: 3, framed: true, usageAtEnd: true,
 		total: total, thinking: thinking, perChunk: perChunk, reason: "length"}
 	st.rng = rand.New(&st.pcg)
 	st.makeCommon("id", "model", 1)

@@ -1,5 +1,7 @@
 package simulate
 
+import "slices"
+
 // word is one token of a reply: its text as it stands in JSON, and plain.
 type word struct{ escaped, plain string }
 
@@ -18,8 +20,17 @@ func makeVocabulary() []word {
 	return append(v, word{` \"quoted\"`, ` "quoted"`}, word{`\n`, "\n"}, word{` C:\\`, ` C:\`})
 }
 
-// wordAt returns the index of the i-th word of the reply with that seed.
-func wordAt(seed uint64, i int) int { return int(mix(seed+uint64(i)) % uint64(len(vocabulary))) }
+// ofOneToken is the vocabulary less what a tokenizer doesn't take for one token.
+// Counting all of a reply's words then gives the number that usage tells.
+func ofOneToken(count func(text string) int) []word {
+	base := count(vocabulary[0].plain)
+	return slices.DeleteFunc(slices.Clone(vocabulary), func(w word) bool {
+		return count(vocabulary[0].plain+w.plain) != base+1
+	})
+}
+
+// wordAt returns the index, of n, of the i-th word of the reply with that seed.
+func wordAt(n int, seed uint64, i int) int { return int(mix(seed+uint64(i)) % uint64(n)) }
 
 var plainWords = [...]string{
 	"the", "of", "and", "to", "in", "is", "it", "that", "for", "on", "as", "with",

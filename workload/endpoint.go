@@ -80,5 +80,7 @@ var testID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 func ValidTestID(id string) bool { return testID.MatchString(id) }
 
 // Calibrates reports whether tokens_per_word is still to be measured; once it is
-// known, it is not measured again.
-func (d Dataset) Calibrates() bool { return d.Calibrate && d.TokensPerWord == nil }
+// known, it is not measured again, and a tokenizer makes it needless.
+func (d Dataset) Calibrates() bool {
+	return d.Calibrate && d.TokensPerWord == nil && d.Tokenizer == ""
+}

@@ -23,7 +23,6 @@ var missingEngines = []engine{
 		return strings.HasPrefix(d.Name, "hf://") || slices.Contains(hubDatasets, d.Name) ||
 			d.Name == DatasetShareGPT && d.Path == "" && d.CorpusHash == ""
 	})},
-	{"a tokenizer", when("dataset.tokenizer", func(s *Spec) bool { return s.Dataset.Tokenizer != "" })},
 	{"replay of recorded arrivals", stagesWhere(".replay", func(s *Stage) bool { return s.Replay != nil })},
 	{"typing time between turns", when("sessions.human_input_wps", func(s *Spec) bool { return otherThan(s.Sessions.HumanInputWPS, 1) })},
 	{"separating turns", when("sessions.separate_turns", func(s *Spec) bool { return s.Sessions.SeparateTurns })},

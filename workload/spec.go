@@ -59,6 +59,8 @@ type Dataset struct {
 	Tokenizer     string        `json:"tokenizer,omitempty"`
 	Prefix        *Prefix       `json:"prefix,omitempty"`
 	Chat          *Chat         `json:"chat,omitempty"`
+	TokenizerHash string        `json:"tokenizer_hash,omitempty"`
+	SingleWords   string        `json:"single_words,omitempty"`
 }
 
 // Prefix says what synthetic prompts begin with in common.

@@ -153,7 +153,7 @@ func (c *checker) labels(labels map[string]string) {
 func (c *checker) dataset(d *Dataset) {
 	c.datasetName(d)
 	c.line("dataset.path", d.Path, 4096)
-	c.line("dataset.tokenizer", d.Tokenizer, 4096)
+	c.tokenizer(d)
 	if d.InputTokens != "" {
 		c.lengths("dataset.input_tokens", d.InputTokens)
 	}

@@ -251,7 +251,6 @@ func TestNotYet(t *testing.T) {
 	for path, change := range map[string]func(*Spec){
 		"endpoint.type":              func(s *Spec) { s.Endpoint.Type = "aws" },
 		"dataset.name":               func(s *Spec) { s.Dataset.Name = "arena" },
-		"dataset.tokenizer":          func(s *Spec) { s.Dataset.Tokenizer = "gpt2" },
 		"load.stages[0].replay":      stage(Stage{Replay: &Replay{}}),
 		"sessions.human_input_wps":   func(s *Spec) { s.Sessions.HumanInputWPS = ptr(2.0) },
 		"sessions.separate_turns":    func(s *Spec) { s.Sessions.SeparateTurns = true },

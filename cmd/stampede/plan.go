@@ -68,15 +68,20 @@ func plan(ctx context.Context, w io.Writer, spec *workload.Spec) error {
 // openCorpus makes the corpus of a spec from this process's files. done frees
 // what it takes.
 func openCorpus(ctx context.Context, spec *workload.Spec) (c dataset.Corpus, notices []string, done func(), err error) {
+	tokens, err := localTokens(spec.Dataset)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	options := dataset.Options{Tokens: tokens}
 	if spec.Dataset.Path == "" {
-		c, notices, err = dataset.Open(spec, "", nil, dataset.Options{})
+		c, notices, err = dataset.Open(spec, "", nil, options)
 		return c, notices, func() {}, err
 	}
 	file, done, err := convertFile(ctx, spec.Dataset)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if c, notices, err = dataset.Open(spec, filepath.Base(spec.Dataset.Path), file, dataset.Options{}); err != nil {
+	if c, notices, err = dataset.Open(spec, filepath.Base(spec.Dataset.Path), file, options); err != nil {
 		done()
 	}
 	return c, notices, done, err

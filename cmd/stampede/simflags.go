@@ -38,6 +38,7 @@ func addSimulatorFlags(f *pflag.FlagSet, c *simulate.Config) {
 	f.IntVar(&c.ReasoningTokens, "reasoning-tokens", 0, "reasoning tokens before the content of chat replies")
 	f.StringVar(&c.ReasoningField, "reasoning-field", "reasoning_content", "the delta's member for them")
 	f.Float64Var(&c.TokensPerWord, "tokens-per-word", 1, "tokens of a prompt's word")
+	f.Var(tokensFlag{c}, "tokenizer", "tokenizer `NAME` or FILE that counts prompts in place of --tokens-per-word")
 	f.IntVar(&c.MaxModelLen, "max-model-len", 131072, "bound on prompt and reply together, in tokens")
 	f.IntVar(&c.PrefixCacheBlocks, "prefix-cache-blocks", 0, "prefix cache in blocks of 16 tokens (0: none)")
 	f.StringVar(&c.Shape, "shape", simulate.ShapeVLLM, "whose stream to imitate: vllm, openai, llama.cpp or ollama")

@@ -28,19 +28,19 @@ var allowed = map[string][]string{
 	"measure/interval":   {},
 	"ledger":             {"measure", "internal/snapshot"},
 	"target":             {"measure", "workload", "workload/dataset"},
-	"agent":              {"measure", "proto/stampede/v1", "schedule", "target", "workload", "workload/dataset", "internal/wire"},
+	"agent":              {"measure", "proto/stampede/v1", "schedule", "target", "workload", "workload/dataset", "workload/tokenizer", "internal/wire"},
 	"report":             {"ledger", "measure", "measure/interval", "workload"},
 	"report/export":      {"report", "workload"},
 	"report/plot":        {"report"},
-	"controller":         {"controller/...", "ledger", "measure", "proto/stampede/v1", "report", "schedule", "workload", "workload/dataset", "workload/source", "internal/snapshot", "internal/wire"},
+	"controller":         {"controller/...", "ledger", "measure", "proto/stampede/v1", "report", "schedule", "workload", "workload/dataset", "workload/source", "workload/tokenizer", "internal/snapshot", "internal/wire"},
 	"controller/store":   {"proto/stampede/v1", "workload"},
 	"controller/journal": {"proto/stampede/v1"},
 	"controller/gateway": {"controller/gateway/restapi", "controller/store", "proto/stampede/v1", "report", "report/plot", "workload", "internal/wire"},
 
 	"controller/gateway/restapi": {"proto/stampede/v1"},
 
-	"client":             {"measure", "proto/stampede/v1", "report", "workload", "workload/source", "internal/wire"},
-	"simulate":           {},
+	"client":             {"measure", "proto/stampede/v1", "report", "workload", "workload/source", "workload/tokenizer", "internal/wire"},
+	"simulate":           {"workload/tokenizer"},
 	"bench":              {"report", "simulate"},
 	"e2e":                {},
 	"e2e/harness":        {"report", "simulate"},
@@ -62,7 +62,7 @@ var allowed = map[string][]string{
 	"internal/archtest":  {},
 	"internal/snapshot":  {},
 	"proto/stampede/v1":  {},
-	"cmd/stampede":       {".", "agent", "client", "controller", "report", "report/export", "report/plot", "schedule", "simulate", "workload", "workload/dataset", "workload/source", "internal/..."},
+	"cmd/stampede":       {".", "agent", "client", "controller", "report", "report/export", "report/plot", "schedule", "simulate", "workload", "workload/dataset", "workload/source", "workload/tokenizer", "internal/..."},
 }
 
 var free = map[string]bool{

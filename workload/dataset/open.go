@@ -20,6 +20,19 @@ type Options struct {
 	// conversation, of the first human turn for conversations, of everything up to
 	// the last user message for messages.
 	MultiTurn bool
+	// Tokens counts tokens: synthetic prompts then have exactly the lengths that are
+	// asked for, and the lengths of recorded answers are counted. Default: a fixed
+	// number of tokens a word.
+	Tokens Tokens
+}
+
+// Tokens counts tokens. It is safe for concurrent use.
+type Tokens interface {
+	// Count is the number of tokens of a text of its own.
+	Count(text string) int
+	// Apart reports whether words that single spaces keep apart never share a token,
+	// so that their counts add up.
+	Apart() bool
 }
 
 // Open makes the corpus of an effective spec: synthetic prompts, or the sessions
@@ -98,7 +111,7 @@ func openRecorded(spec *workload.Spec, name string, file *File, out output, o Op
 	if spec.Dataset.InputTokens != "" {
 		notices = append(notices, fmt.Sprintf("dataset.input_tokens is not used: %s has prompts of its own", name))
 	}
-	c := &recorded{file: file, size: file.Len(), multiTurn: o.MultiTurn, output: out, tokensPerWord: perWord(spec)}
+	c := &recorded{file: file, size: file.Len(), multiTurn: o.MultiTurn, output: out, tokensPerWord: perWord(spec), tokens: o.Tokens}
 	if most := spec.Dataset.SampleSize; most > 0 {
 		c.size = min(c.size, most)
 	}

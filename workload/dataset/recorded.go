@@ -19,6 +19,7 @@ type recorded struct {
 	multiTurn     bool
 	output        output
 	tokensPerWord float64
+	tokens        Tokens // nil: by words
 }
 
 func (c *recorded) Len() int64 { return c.size }
@@ -66,6 +67,9 @@ func (c *recorded) asked(i int64, t int, turn *Turn) int {
 		return c.output.at(i, t)
 	case turn.OutputTokens > 0:
 		return c.output.cap(turn.OutputTokens)
+	}
+	if c.tokens != nil {
+		return c.output.cap(c.tokens.Count(turn.Answer))
 	}
 	return c.output.cap(estimate(turn.Answer, c.tokensPerWord))
 }

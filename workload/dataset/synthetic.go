@@ -35,7 +35,7 @@ func newSynthetic(spec *workload.Spec, out output, o Options) (*synthetic, error
 	if err != nil {
 		return nil, err
 	}
-	smith, err := newWordsmith(spec)
+	smith, err := newWordsmith(spec, o.Tokens)
 	if err != nil {
 		return nil, err
 	}

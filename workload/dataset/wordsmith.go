@@ -25,7 +25,13 @@ type wordsmith interface {
 }
 
 // newWordsmith is the one place that decides who writes prompts.
-func newWordsmith(spec *workload.Spec) (wordsmith, error) {
+func newWordsmith(spec *workload.Spec, tokens Tokens) (wordsmith, error) {
+	if tokens != nil {
+		return newExactWords(tokens)
+	}
+	if spec.Dataset.SingleWords != "" {
+		return maskedWords(spec.Dataset.SingleWords)
+	}
 	return countedWords{perWord: perWord(spec)}, nil
 }
 

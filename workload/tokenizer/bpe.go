@@ -121,6 +121,7 @@ func (m *bpe) merges(list mergeList) error {
 func (m *bpe) id(token string) (int32, bool) { return m.vocab.id(token) }
 func (m *bpe) token(id int32) (string, bool) { return m.vocab.token(id) }
 func (m *bpe) size() int                     { return len(m.vocab.ids) }
+func (m *bpe) all() []string                 { return m.vocab.tokens }
 
 func (m *bpe) appendIDs(dst []int32, piece string, s *scratch) []int32 {
 	id, known := m.pieces[piece]

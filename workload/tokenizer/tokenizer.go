@@ -30,6 +30,8 @@ type model interface {
 	token(id int32) (string, bool)
 	// size is the number of tokens.
 	size() int
+	// all are the tokens by id, as the file writes them.
+	all() []string
 }
 
 // frame is what the post-processor puts around a text.

@@ -100,6 +100,7 @@ func (m *unigram) grow(nodes int) {
 func (m *unigram) id(token string) (int32, bool) { return m.vocab.id(token) }
 func (m *unigram) token(id int32) (string, bool) { return m.vocab.token(id) }
 func (m *unigram) size() int                     { return len(m.vocab.tokens) }
+func (m *unigram) all() []string                 { return m.vocab.tokens }
 
 // pathNode is the best way to a place in the text.
 type pathNode struct {

@@ -40,6 +40,7 @@ func newWordPiece(f *wordPieceFile) (*wordPiece, error) {
 func (m *wordPiece) id(token string) (int32, bool) { return m.vocab.id(token) }
 func (m *wordPiece) token(id int32) (string, bool) { return m.vocab.token(id) }
 func (m *wordPiece) size() int                     { return len(m.vocab.ids) }
+func (m *wordPiece) all() []string                 { return m.vocab.tokens }
 
 func (m *wordPiece) appendIDs(dst []int32, piece string, _ *scratch) []int32 {
 	begin := len(dst)
@@ -99,6 +100,7 @@ func newWordLevel(f *wordLevelFile) (*wordLevel, error) {
 func (m *wordLevel) id(token string) (int32, bool) { return m.vocab.id(token) }
 func (m *wordLevel) token(id int32) (string, bool) { return m.vocab.token(id) }
 func (m *wordLevel) size() int                     { return len(m.vocab.ids) }
+func (m *wordLevel) all() []string                 { return m.vocab.tokens }
 
 func (m *wordLevel) appendIDs(dst []int32, piece string, _ *scratch) []int32 {
 	if id, ok := m.vocab.ids[piece]; ok {

@@ -1762,8 +1762,12 @@ type SelfAudit struct {
 	MemoryMaxBytes int64 `protobuf:"varint,10,opt,name=memory_max_bytes,json=memoryMaxBytes,proto3" json:"memory_max_bytes,omitempty"`
 	// Connections that could not be warmed ahead.
 	ColdConnectionCount int64 `protobuf:"varint,11,opt,name=cold_connection_count,json=coldConnectionCount,proto3" json:"cold_connection_count,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Output tokens by usage of the answers that the tokenizer counted, too.
+	CheckedUsageTokenCount int64 `protobuf:"varint,20,opt,name=checked_usage_token_count,json=checkedUsageTokenCount,proto3" json:"checked_usage_token_count,omitempty"`
+	// What the tokenizer counted in them.
+	CheckedTokenizerTokenCount int64 `protobuf:"varint,21,opt,name=checked_tokenizer_token_count,json=checkedTokenizerTokenCount,proto3" json:"checked_tokenizer_token_count,omitempty"`
+	unknownFields              protoimpl.UnknownFields
+	sizeCache                  protoimpl.SizeCache
 }
 
 func (x *SelfAudit) Reset() {
@@ -1869,6 +1873,20 @@ func (x *SelfAudit) GetMemoryMaxBytes() int64 {
 func (x *SelfAudit) GetColdConnectionCount() int64 {
 	if x != nil {
 		return x.ColdConnectionCount
+	}
+	return 0
+}
+
+func (x *SelfAudit) GetCheckedUsageTokenCount() int64 {
+	if x != nil {
+		return x.CheckedUsageTokenCount
+	}
+	return 0
+}
+
+func (x *SelfAudit) GetCheckedTokenizerTokenCount() int64 {
+	if x != nil {
+		return x.CheckedTokenizerTokenCount
 	}
 	return 0
 }
@@ -2100,7 +2118,9 @@ type ProbeResult struct {
 	// Measured tokens per word, when asked to calibrate; 0 otherwise.
 	TokensPerWord float64 `protobuf:"fixed64,10,opt,name=tokens_per_word,json=tokensPerWord,proto3" json:"tokens_per_word,omitempty"`
 	// sequence of the Probe that it answers.
-	Sequence      int32 `protobuf:"varint,11,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Sequence int32 `protobuf:"varint,11,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// What to put into dataset.single_words, when the server was asked how it counts.
+	SingleWords   string `protobuf:"bytes,20,opt,name=single_words,json=singleWords,proto3" json:"single_words,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2210,6 +2230,13 @@ func (x *ProbeResult) GetSequence() int32 {
 		return x.Sequence
 	}
 	return 0
+}
+
+func (x *ProbeResult) GetSingleWords() string {
+	if x != nil {
+		return x.SingleWords
+	}
+	return ""
 }
 
 // Goodbye announces that the agent leaves.
@@ -2493,7 +2520,7 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\funsent_count\x18\a \x01(\x03R\vunsentCount\x12.\n" +
 	"\x13last_batch_sequence\x18\b \x01(\x03R\x11lastBatchSequence\x125\n" +
 	"\n" +
-	"self_audit\x18\t \x01(\v2\x16.stampede.v1.SelfAuditR\tselfAudit\"\xf8\x03\n" +
+	"self_audit\x18\t \x01(\v2\x16.stampede.v1.SelfAuditR\tselfAudit\"\xf6\x04\n" +
 	"\tSelfAudit\x12\x1f\n" +
 	"\vcpu_seconds\x18\x01 \x01(\x01R\n" +
 	"cpuSeconds\x12.\n" +
@@ -2507,7 +2534,9 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\x16stale_connection_count\x18\t \x01(\x03R\x14staleConnectionCount\x12(\n" +
 	"\x10memory_max_bytes\x18\n" +
 	" \x01(\x03R\x0ememoryMaxBytes\x122\n" +
-	"\x15cold_connection_count\x18\v \x01(\x03R\x13coldConnectionCount\"\xb8\x01\n" +
+	"\x15cold_connection_count\x18\v \x01(\x03R\x13coldConnectionCount\x129\n" +
+	"\x19checked_usage_token_count\x18\x14 \x01(\x03R\x16checkedUsageTokenCount\x12A\n" +
+	"\x1dchecked_tokenizer_token_count\x18\x15 \x01(\x03R\x1acheckedTokenizerTokenCount\"\xb8\x01\n" +
 	"\vSampleBatch\x12'\n" +
 	"\x03ref\x18\x01 \x01(\v2\x15.stampede.v1.ShardRefR\x03ref\x12%\n" +
 	"\x0ebatch_sequence\x18\x02 \x01(\x03R\rbatchSequence\x12-\n" +
@@ -2521,7 +2550,7 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\x04spec\x18\x02 \x01(\v2\x11.stampede.v1.SpecR\x04spec\x12\x1f\n" +
 	"\vflush_cache\x18\x03 \x01(\bR\n" +
 	"flushCache\x12\x1a\n" +
-	"\bsequence\x18\x04 \x01(\x05R\bsequence\"\xc7\x02\n" +
+	"\bsequence\x18\x04 \x01(\x05R\bsequence\"\xea\x02\n" +
 	"\vProbeResult\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1d\n" +
 	"\n" +
@@ -2535,7 +2564,8 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\anotices\x18\t \x03(\tR\anotices\x12&\n" +
 	"\x0ftokens_per_word\x18\n" +
 	" \x01(\x01R\rtokensPerWord\x12\x1a\n" +
-	"\bsequence\x18\v \x01(\x05R\bsequence\"!\n" +
+	"\bsequence\x18\v \x01(\x05R\bsequence\x12!\n" +
+	"\fsingle_words\x18\x14 \x01(\tR\vsingleWords\"!\n" +
 	"\aGoodbye\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"5\n" +
 	"\x12FetchCorpusRequest\x12\x1f\n" +

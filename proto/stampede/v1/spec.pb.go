@@ -356,7 +356,13 @@ type Dataset struct {
 	// serve. Default none.
 	Prefix *Prefix `protobuf:"bytes,12,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	// Synthetic conversations of several turns. Default one turn.
-	Chat          *Chat `protobuf:"bytes,13,opt,name=chat,proto3" json:"chat,omitempty"`
+	Chat *Chat `protobuf:"bytes,13,opt,name=chat,proto3" json:"chat,omitempty"`
+	// Hash of the tokenizer's file, uploaded with UploadDataset; filled in by the
+	// calling process.
+	TokenizerHash string `protobuf:"bytes,20,opt,name=tokenizer_hash,json=tokenizerHash,proto3" json:"tokenizer_hash,omitempty"`
+	// Which words of synthetic text are one token, as the server's tokenizer says;
+	// filled in before the run.
+	SingleWords   string `protobuf:"bytes,21,opt,name=single_words,json=singleWords,proto3" json:"single_words,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -480,6 +486,20 @@ func (x *Dataset) GetChat() *Chat {
 		return x.Chat
 	}
 	return nil
+}
+
+func (x *Dataset) GetTokenizerHash() string {
+	if x != nil {
+		return x.TokenizerHash
+	}
+	return ""
+}
+
+func (x *Dataset) GetSingleWords() string {
+	if x != nil {
+		return x.SingleWords
+	}
+	return ""
 }
 
 // Prefix says what synthetic prompts begin with in common: so many tokens in front
@@ -1369,7 +1389,7 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
-	"\a_stream\"\xbf\x03\n" +
+	"\a_stream\"\x89\x04\n" +
 	"\aDataset\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12!\n" +
@@ -1386,7 +1406,9 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	" \x01(\bR\tcalibrate\x12\x1c\n" +
 	"\ttokenizer\x18\v \x01(\tR\ttokenizer\x12+\n" +
 	"\x06prefix\x18\f \x01(\v2\x13.stampede.v1.PrefixR\x06prefix\x12%\n" +
-	"\x04chat\x18\r \x01(\v2\x11.stampede.v1.ChatR\x04chatB\x12\n" +
+	"\x04chat\x18\r \x01(\v2\x11.stampede.v1.ChatR\x04chat\x12%\n" +
+	"\x0etokenizer_hash\x18\x14 \x01(\tR\rtokenizerHash\x12!\n" +
+	"\fsingle_words\x18\x15 \x01(\tR\vsingleWordsB\x12\n" +
 	"\x10_tokens_per_word\"\xad\x01\n" +
 	"\x06Prefix\x12\x16\n" +
 	"\x06tokens\x18\x01 \x01(\tR\x06tokens\x12\x16\n" +

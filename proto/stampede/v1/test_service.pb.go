@@ -1239,7 +1239,10 @@ type UploadDatasetRequest struct {
 	Schema string `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
 	// In the first piece: the hash of a corpus file, which is what follows. The
 	// answer comes at once when the data is there.
-	CorpusHash    string `protobuf:"bytes,4,opt,name=corpus_hash,json=corpusHash,proto3" json:"corpus_hash,omitempty"`
+	CorpusHash string `protobuf:"bytes,4,opt,name=corpus_hash,json=corpusHash,proto3" json:"corpus_hash,omitempty"`
+	// In the first piece: the file is kept as it is, under the hash of its bytes, as
+	// a tokenizer is.
+	Verbatim      bool `protobuf:"varint,10,opt,name=verbatim,proto3" json:"verbatim,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1300,6 +1303,13 @@ func (x *UploadDatasetRequest) GetCorpusHash() string {
 		return x.CorpusHash
 	}
 	return ""
+}
+
+func (x *UploadDatasetRequest) GetVerbatim() bool {
+	if x != nil {
+		return x.Verbatim
+	}
+	return false
 }
 
 // UploadDatasetResponse names the data.
@@ -1436,13 +1446,15 @@ const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\x0fin_flight_count\x18\f \x01(\x03R\rinFlightCount\x12&\n" +
 	"\x0fclock_drift_ppb\x18\r \x01(\x03R\rclockDriftPpb\x121\n" +
 	"\x15clock_drift_bound_ppb\x18\x0e \x01(\x03R\x12clockDriftBoundPpb\x12(\n" +
-	"\x10clock_step_count\x18\x0f \x01(\x03R\x0eclockStepCount\"\x80\x01\n" +
+	"\x10clock_step_count\x18\x0f \x01(\x03R\x0eclockStepCount\"\x9c\x01\n" +
 	"\x14UploadDatasetRequest\x12\x1b\n" +
 	"\tfile_name\x18\x01 \x01(\tR\bfileName\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x16\n" +
 	"\x06schema\x18\x03 \x01(\tR\x06schema\x12\x1f\n" +
 	"\vcorpus_hash\x18\x04 \x01(\tR\n" +
-	"corpusHash\"W\n" +
+	"corpusHash\x12\x1a\n" +
+	"\bverbatim\x18\n" +
+	" \x01(\bR\bverbatim\"W\n" +
 	"\x15UploadDatasetResponse\x12\x1f\n" +
 	"\vcorpus_hash\x18\x01 \x01(\tR\n" +
 	"corpusHash\x12\x1d\n" +
