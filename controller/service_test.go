@@ -18,6 +18,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
@@ -195,6 +196,37 @@ func TestListPages(t *testing.T) {
 		wantCode(t, err, "InvalidArgument", "page_size")
 		_, err = r.tests.ListTests(r.ctx, &stampedev1.ListTestsRequest{PageToken: "nonsense"})
 		wantCode(t, err, "InvalidArgument", "page_token")
+	})
+}
+
+// A page holds as many tests as a client takes by default, however large they are.
+func TestListPagesAreBounded(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		var want, got []string
+		for i := range 5 {
+			s := spec(t, openSpec)
+			s.Sampling = &stampedev1.Sampling{ExtraBody: &structpb.Struct{Fields: map[string]*structpb.Value{"x": structpb.NewStringValue(strings.Repeat("x", (1+i%3)<<20))}}}
+			reg, err := r.tests.RegisterTest(r.ctx, &stampedev1.RegisterTestRequest{Spec: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append([]string{reg.GetTestId()}, want...)
+		}
+		for token := ""; ; {
+			resp, err := r.tests.ListTests(r.ctx, &stampedev1.ListTestsRequest{PageToken: token})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range resp.GetTests() {
+				got = append(got, m.GetTestId())
+			}
+			if token = resp.GetNextPageToken(); token == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("listed %v, want %v", got, want)
+		}
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/stampede-bench/stampede/controller/store"
 	"github.com/stampede-bench/stampede/internal/wire"
@@ -28,6 +29,7 @@ const (
 	maxRequestID    = 128 // bytes
 	defaultPageSize = 100
 	maxPageSize     = 1000
+	maxPageBytes    = 2 << 20 // but for one test that is larger; clients take 4 MiB unless told otherwise
 )
 
 var testIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -234,10 +236,18 @@ func (t testService) ListTests(_ context.Context, req *stampedev1.ListTestsReque
 		return nil, rpcError(err)
 	}
 	resp := &stampedev1.ListTestsResponse{NextPageToken: next}
+	bytes := 0
 	for _, row := range page {
-		if test, run := t.c.store.TestAndRun(nil, row.ID); test != nil {
-			resp.Tests = append(resp.Tests, testProto(test, run))
+		test, run := t.c.store.TestAndRun(nil, row.ID)
+		if test == nil {
+			continue
 		}
+		m := testProto(test, run)
+		if bytes += proto.Size(m); bytes > maxPageBytes && len(resp.Tests) > 0 {
+			resp.NextPageToken = store.PageToken(row)
+			break
+		}
+		resp.Tests = append(resp.Tests, m)
 	}
 	return resp, nil
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"archive/zip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,14 +31,18 @@ var marks = map[string]string{
 }
 
 // echo answers with failures that tell all they were sent, as some gateways do,
-// and every fourth time as a model would.
-func echo(t *testing.T) (url string) {
+// and every fourth time, or also when it is probed, as a model would.
+func echo(t *testing.T, probeGoesWell bool) (url string) {
 	var n atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		dump := fmt.Sprintf("%v %s", r.Header, body)
 		quoted, _ := json.Marshal(dump)
-		switch n.Add(1) % 4 {
+		turn := n.Add(1) % 4
+		if probeGoesWell && strings.HasSuffix(r.Header.Get("X-Request-Id"), "-preflight") {
+			turn = 0
+		}
+		switch turn {
 		case 1:
 			w.WriteHeader(http.StatusUnauthorized)
 			fmt.Fprintf(w, `{"error": {"message": "Incorrect API key provided: %s. You sent %s.", "type": "invalid_request_error"}}`, marks["api key"], r.Header.Get("X-Auth-Token"))
@@ -113,7 +118,7 @@ dataset: {input_tokens: "20", output_tokens: "8", hub_token: %q}
 sampling: {extra_body: {api_token: %q, deep: {list: [{password: %q}]}}}
 load: {stages: [{rate: 40, duration: 1s}]}
 preflight: false
-`, echo(t), marks["header"], marks["header"], marks["hub token"], marks["extra body"], marks["extra body"]))
+`, echo(t, false), marks["header"], marks["header"], marks["hub token"], marks["extra body"], marks["extra body"]))
 	id := strings.TrimSpace(do("register", "-f", spec).Must(t, 0).Out)
 	awaitAgent(t, do)
 	do("start", id).Must(t, 0)
@@ -159,6 +164,76 @@ preflight: false
 	l.check("controller's log", c.Controller.Stderr()+c.Controller.Stdout())
 	l.folder(c.DataDir)
 	l.folder(out)
+}
+
+// The original's body has secrets of its own; no route, in either spelling, no
+// file and no log shows them, though the endpoint repeats what it was sent.
+func TestSecretsOfTheOriginalsBodyNeverLeave(t *testing.T) {
+	t.Parallel()
+	c := harness.StartController(t, "--log-level", "debug")
+	agent := harness.Start(t, "agent", "--controller", c.GRPC, "--name", "a", "--log-level", "debug")
+	c.AwaitAgents(t, 1)
+	s, l := site{t, "http://" + c.HTTP}, leaks{t}
+	body := fmt.Sprintf(`{"url": %q, "model": "m", "endpoint_type": "vllm", "key": %q, "test_id": "seeds", "dataset_name": "synthesizer",
+		"dataset_config": {"func": "lambda t: 20 * (t + 1) if t < 2 else None", "prompt_source": "synthetic"},
+		"kwargs": {"max_tokens": 8, "hf_auth_key": %q, "api_token": %q, "deep": {"list": [{"password": %q}]}}}`,
+		echo(t, true), marks["api key"], marks["hub token"], marks["extra body"], marks["extra body"])
+	if a := s.do("POST", "/register_and_start_test", body); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	seen := s.finished("/test_status/seeds")
+	if a := s.do("POST", "/register_test", strings.Replace(body, `"max_tokens": 8`, `"max_tokens": "eight"`, 1)); a.status != 422 {
+		t.Errorf("a wrong body: %d", a.status)
+	} else {
+		l.check("the answer to a wrong body", a.body)
+	}
+	for _, path := range []string{"config", "error_info", "test_model", "report/json", "report/download", "tests/config", "tests/error_info", "tests/model", "tests/report/json", "tests/report/download", "trace/status", "v1/tests"} {
+		a := s.get("/" + path + "/seeds")
+		if a.status != 200 {
+			t.Errorf("GET %s: %d %s (the run ended %v)", path, a.status, a.body, seen)
+		}
+		l.check("GET "+path, a.body)
+		if a.media == "application/zip" {
+			l.archive(a.body)
+		}
+	}
+	for _, path := range []string{"/v1/tests", "/v1/tests/seeds/watch", "/v1/tests/seeds/report", "/v1/tests/seeds/samples", "/id_list", "/metrics", "/openapi.json"} {
+		l.check("GET "+path, s.get(path).body)
+	}
+	out := t.TempDir()
+	r := harness.Stampede(t, "report", "seeds", "--controller", c.GRPC, "--out", out, "--plots", "--export", "vllm,aiperf,guidellm,inference-perf,llm-d")
+	l.check("report", r.Out+r.Err)
+	if a := harness.ReadRun(t, out, "seeds.1"); a.Report.Accounting.Failed == 0 || a.Report.Accounting.Succeeded == 0 {
+		t.Errorf("%+v: the run should have failures and successes", a.Report.Accounting)
+	}
+	agent.Signal(os.Interrupt)
+	agent.Wait(40 * time.Second)
+	c.Controller.Signal(os.Interrupt)
+	c.Controller.Wait(20 * time.Second)
+	l.check("agent's log", agent.Stderr()+agent.Stdout())
+	l.check("controller's log", c.Controller.Stderr()+c.Controller.Stdout())
+	l.folder(c.DataDir)
+	l.folder(out)
+}
+
+// archive looks into the files of a zip.
+func (l leaks) archive(data string) {
+	l.t.Helper()
+	z, err := zip.NewReader(strings.NewReader(data), int64(len(data)))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.check("the download's "+f.Name, string(text))
+	}
 }
 
 // probing is the same spec with the probe before it.

@@ -128,7 +128,7 @@ func (s *Store) Tests(limit int, token string) (page []*Test, next string, err e
 	for row := it.Next(); row != nil; row = it.Next() {
 		t := row.(*Test)
 		if len(page) == limit {
-			return page, encodeToken(t.Order), nil
+			return page, PageToken(t), nil
 		}
 		page = append(page, t)
 	}
@@ -137,6 +137,9 @@ func (s *Store) Tests(limit int, token string) (page []*Test, next string, err e
 
 // ErrToken is what Tests says of a token that it never gave.
 var ErrToken = errors.New("not a page token of this controller")
+
+// PageToken is the token of a page that begins with a test.
+func PageToken(t *Test) string { return encodeToken(t.Order) }
 
 func encodeToken(order uint64) string {
 	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, order))

@@ -441,7 +441,8 @@ func (x *GetTestResponse) GetTest() *Test {
 // ListTestsRequest asks for one page.
 type ListTestsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Most tests to return; 0 means 100, at most 1000.
+	// Most tests to return; 0 means 100, at most 1000. A page may hold fewer, when
+	// they are large.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before.
 	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
