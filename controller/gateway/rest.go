@@ -8,8 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/rpc/code"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -68,6 +71,10 @@ func noHeader(string) (string, bool) { return "", false }
 // brought into that form first.
 func (r *rest) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	req.Header.Del("Grpc-Timeout")
+	if !isUTF8(req.URL) {
+		writeJSON(w, http.StatusBadRequest, problem{Detail: "the path and the query must be UTF-8", Code: code.Code_INVALID_ARGUMENT.String()})
+		return
+	}
 	switch {
 	case req.Method == http.MethodPost && req.URL.Path == testsPath:
 		if req = normalise(w, req); req == nil {
@@ -80,6 +87,12 @@ func (r *rest) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var ended codes.Code
 	req = req.WithContext(context.WithValue(req.Context(), endedKey{}, &ended))
 	r.mux.ServeHTTP(&streamWriter{ResponseWriter: w, ended: &ended}, req)
+}
+
+// isUTF8 reports whether an address holds text alone: a message takes nothing else.
+func isUTF8(u *url.URL) bool {
+	query, err := url.QueryUnescape(u.RawQuery)
+	return utf8.ValidString(u.Path) && (err != nil || utf8.ValidString(query))
 }
 
 // endedKey is the context key of the code that a stream has ended with.

@@ -193,6 +193,10 @@ func TestREST(t *testing.T) {
 				{"HEAD", "/v1/tests/known-1", ``},
 				{"GET", "/v1/nothing", ``},
 				{"GET", "/v1/tests/..%2Fknown-1", ``},
+				{"GET", "/v1/tests/%8e", ``},
+				{"GET", "/v1/tests?page_token=%8e", ``},
+				{"POST", "/v1/datasets?file_name=%ff", "hello"},
+				{"GET", "/v1", ``},
 			} {
 				s.ask(tt[0], tt[1], tt[2])
 			}

@@ -26,5 +26,14 @@ model() {
 
 # curl fails on an answer that is an error, so that a page's mistakes show.
 curl() {
+  local arg
+  for arg; do
+    case "$arg" in
+    --fail* | -f* | -[a-zA-Z]*f | -[a-zA-Z]*f[a-zA-Z]*)
+      command curl -sS "$@"
+      return
+      ;;
+    esac
+  done
   command curl -sS --fail-with-body "$@"
 }
