@@ -32,7 +32,7 @@ func unsentSample(e *entry, turn int) measure.Sample {
 	s := blankSample(e, turn, &measure.Sample{})
 	s.Index += int64(turn) - int64(e.turn)
 	s.Status = measure.Unsent
-	s.ErrorKind, s.ErrorMessage = "turn_before", "an earlier turn of its session failed"
+	s.ErrorKind, s.ErrorMessage = measure.KindTurnBefore, "an earlier turn of its session failed"
 	return s
 }
 

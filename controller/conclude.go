@@ -57,7 +57,7 @@ func (r *run) input(ended time.Time) report.Input {
 		base, end := r.window(p, ended)
 		in.Phases = append(in.Phases, report.Phase{
 			Name: p.Name, Warmup: p.Warmup, Closed: p.Kind == schedule.Closed, Judged: p.Judged,
-			Begin: base, End: end, Accounting: r.account(p), Sessions: r.offered(p),
+			Begin: base, End: end, Accounting: r.account(p), Sessions: r.offered(p), UnsentAfter: p.unsentAfter,
 		})
 	}
 	for _, m := range r.members {

@@ -76,6 +76,9 @@ func (r *run) foldOne(s *shard, encoded []byte) bool {
 		ph.lastSent = max(ph.lastSent, m.Sent)
 	}
 	r.lastEnd = max(r.lastEnd, m.End)
+	if m.Status == measure.Unsent && m.ErrorKind == measure.KindTurnBefore {
+		ph.unsentAfter++
+	}
 	if m.Status != measure.Unsent {
 		r.set.Fold(s.member.name, m)
 	}

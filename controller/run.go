@@ -141,6 +141,7 @@ type phase struct {
 	firstIndex   int64
 	planned      int64 // sessions planned so far, from the phase's begin
 	lastSent     int64 // latest sent of a sample
+	unsentAfter  int64 // entries whose session had failed before them
 	dispatchEnd  int64 // when all shards had dispatched it; 0 before
 }
 

@@ -121,3 +121,7 @@ type Sample struct {
 	DetailShed       bool
 	Stale            bool
 }
+
+// KindTurnBefore is the ErrorKind of an Unsent sample: an earlier turn of its
+// session failed.
+const KindTurnBefore = "turn_before"

@@ -79,9 +79,22 @@ func accounting(in *Input) Accounting {
 			a.Warmup = a.Warmup.Add(p.Accounting)
 		} else {
 			a.Accounting = a.Add(p.Accounting)
+			a.unsent(UnsentReasons{TurnBefore: p.UnsentAfter, Stopped: p.Accounting.Unsent - p.UnsentAfter})
 		}
 	}
 	return a
+}
+
+// unsent adds to the reasons for what was not sent.
+func (a *Accounting) unsent(n UnsentReasons) {
+	if n == (UnsentReasons{}) {
+		return
+	}
+	if a.UnsentByReason == nil {
+		a.UnsentByReason = &UnsentReasons{}
+	}
+	a.UnsentByReason.TurnBefore += n.TurnBefore
+	a.UnsentByReason.Stopped += n.Stopped
 }
 
 // metrics are all distributions over a scope; those without values are null.

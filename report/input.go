@@ -76,6 +76,8 @@ type Phase struct {
 	// planned, one turn each.
 	Sessions   int64
 	Accounting ledger.Accounting
+	// UnsentAfter is how many of the unsent had an earlier turn that failed.
+	UnsentAfter int64
 }
 
 // Agent is one agent's part in the run.

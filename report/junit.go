@@ -71,11 +71,11 @@ func JUnit(w io.Writer, r *Report) error {
 	if r.State != "" && r.State != "SUCCEEDED" || r.Accounting.Succeeded == 0 {
 		message := r.Reason
 		if message == "" {
-			message = outcomes(r.Accounting.Accounting)
+			message = outcomes(&r.Accounting)
 		}
-		run.Error = &junitProblem{Message: printable(message), Type: strings.ToLower(r.State), Text: printable(outcomes(r.Accounting.Accounting))}
+		run.Error = &junitProblem{Message: printable(message), Type: strings.ToLower(r.State), Text: printable(outcomes(&r.Accounting))}
 	} else {
-		run.Output = &junitText{outcomes(r.Accounting.Accounting)}
+		run.Output = &junitText{outcomes(&r.Accounting)}
 	}
 	suite.verdict(r)
 	for _, g := range r.Gates {

@@ -91,8 +91,16 @@ type Seed struct {
 type Accounting struct {
 	ledger.Accounting
 	Warmup ledger.Accounting `json:"warmup"`
+	// UnsentByReason divides unsent; nil when there is none.
+	UnsentByReason *UnsentReasons `json:"unsent_by_reason,omitempty"`
 	// LateSamples came after the run was closed and are in no figure.
 	LateSamples int64 `json:"late_samples"`
+}
+
+// UnsentReasons says why requests were never sent.
+type UnsentReasons struct {
+	TurnBefore int64 `json:"turn_before"` // an earlier turn of the session failed
+	Stopped    int64 `json:"stopped"`     // the run was stopped
 }
 
 // Series is what happened along the run, as columns of equal length. Point i

@@ -258,3 +258,23 @@ func TestMarkdownGolden(t *testing.T) {
 	must(Markdown(&b, build(t, troubled())))
 	golden(t, "troubled.md", b.Bytes())
 }
+
+func TestUnsentHasItsReasons(t *testing.T) {
+	in := steady().in
+	last := len(in.Phases) - 1
+	in.Phases[last].Accounting.Planned += 7
+	in.Phases[last].Accounting.Unsent, in.Phases[last].UnsentAfter = 7, 5
+	r, err := Build(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Accounting.UnsentByReason; got == nil || *got != (UnsentReasons{TurnBefore: 5, Stopped: 2}) {
+		t.Errorf("got %+v", got)
+	}
+	if text := outcomes(&r.Accounting); !strings.Contains(text, "7 unsent (5 after a failed turn)") {
+		t.Errorf("got %s", text)
+	}
+	if r, err := Build(steady().in); err != nil || r.Accounting.UnsentByReason != nil {
+		t.Errorf("nothing is unsent, and yet there are reasons: %v", err)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/stampede-bench/stampede/ledger"
 	"github.com/stampede-bench/stampede/measure"
 )
 
@@ -48,7 +47,7 @@ func (p *page) headline() {
 // flowFacts say how much went through.
 func (p *page) flowFacts() []fact {
 	r := p.r
-	facts := []fact{{"requests", outcomes(r.Accounting.Accounting)}}
+	facts := []fact{{"requests", outcomes(&r.Accounting)}}
 	add := func(label, text string) {
 		if text != "" {
 			facts = append(facts, fact{label, text})
@@ -63,17 +62,25 @@ func (p *page) flowFacts() []fact {
 }
 
 // outcomes says what became of the requests, leaving out what did not happen.
-func outcomes(a ledger.Accounting) string {
+func outcomes(a *Accounting) string {
 	s := fmt.Sprintf("%s of %s ok", integer(a.Succeeded), integer(a.Planned))
 	for _, part := range []struct {
 		n    int64
 		what string
-	}{{a.Failed, "failed"}, {a.TimedOut, "timed out"}, {a.Cancelled, "cancelled"}, {a.Unsent, "unsent"}, {a.Lost, "lost"}} {
+	}{{a.Failed, "failed"}, {a.TimedOut, "timed out"}, {a.Cancelled, "cancelled"}, {a.Unsent, "unsent" + a.unsentText()}, {a.Lost, "lost"}} {
 		if part.n > 0 {
 			s += ", " + integer(part.n) + " " + part.what
 		}
 	}
 	return s
+}
+
+// unsentText says how many of the unsent came after a turn that failed.
+func (a *Accounting) unsentText() string {
+	if n := a.UnsentByReason; n != nil && n.TurnBefore > 0 {
+		return fmt.Sprintf(" (%s after a failed turn)", integer(n.TurnBefore))
+	}
+	return ""
 }
 
 func rateText(t *measure.Throughput) string {

@@ -132,6 +132,9 @@ func (c *combiner) accounting() Accounting {
 		a.Accounting = a.Add(t.Accounting.Accounting)
 		a.Warmup = a.Warmup.Add(t.Accounting.Warmup)
 		a.LateSamples += t.Accounting.LateSamples
+		if n := t.Accounting.UnsentByReason; n != nil {
+			a.unsent(*n)
+		}
 	}
 	return a
 }

@@ -223,3 +223,19 @@ func TestClientLeaves(t *testing.T) {
 		return sum.Open == 0 && sum.InFlight == 0 && sum.Waiting == 0 && s.meter.running.Load() == 0
 	})
 }
+
+func TestPromptBlocks(t *testing.T) {
+	s := start(t, Config{AccountBlocks: 4})
+	send := func(id, text string) []string {
+		ask(http.DefaultClient, s, "/v1/chat/completions", strings.Replace(chatBody(1), "one two three", text, 1), "X-Request-Id: "+id)
+		return recordOf(t, s, id).PromptBlocks
+	}
+	// The role is the first word.
+	a, b, c := send("a", "1 2 3 4 5 6 7 8"), send("b", "1 2 3 4 5 6 7 9 0"), send("c", "1 2 3 4 5 x 7 8")
+	if len(a) != 2 || len(b) != 2 || len(c) != 2 || a[0] != b[0] || a[1] != b[1] || a[0] != c[0] || a[1] == c[1] {
+		t.Errorf("got %v, %v, %v", a, b, c)
+	}
+	if plain := start(t, Config{}); ask(http.DefaultClient, plain, "/v1/chat/completions", chatBody(1), "X-Request-Id: a").status != 200 || recordOf(t, plain, "a").PromptBlocks != nil {
+		t.Error("hashes are kept though nobody asked for them")
+	}
+}

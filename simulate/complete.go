@@ -84,6 +84,11 @@ func (s *Server) prepare(c *conn, req request, rec *Record, a *apiRequest, chat 
 	s.gather(a, &c.prompt, chat)
 	sum := c.prompt.hash()
 	rec.PromptHash = hex.EncodeToString(sum[:])
+	if n := s.cfg.AccountBlocks; n > 0 {
+		for _, h := range c.prompt.blocks(nil, n) {
+			rec.PromptBlocks = append(rec.PromptBlocks, strconv.FormatUint(h, 16))
+		}
+	}
 	rec.InputTokens = max(1, s.tokens(&c.prompt))
 	rec.OutputAsked = a.asked()
 	if rec.InputTokens+max(1, rec.OutputAsked) > s.cfg.MaxModelLen {

@@ -93,6 +93,10 @@ type Config struct {
 	MaxRecords int
 	// TokenTimes keeps the written instant of each token in the records.
 	TokenTimes bool
+	// AccountBlocks keeps a hash of each stretch of so many words of a prompt, with
+	// all before it, in the records: prompts that begin alike have hashes that begin
+	// alike. Default 0, none.
+	AccountBlocks int
 
 	// MaxHeaderBytes and MaxBodyBytes bound a request. Defaults 64 KiB, 64 MiB.
 	MaxHeaderBytes, MaxBodyBytes int
@@ -200,7 +204,7 @@ func (c *Config) parse() (*script, error) {
 	}{
 		{"slots", c.Slots}, {"queue limit", c.QueueLimit}, {"tokens per chunk", c.TokensPerChunk},
 		{"reasoning tokens", c.ReasoningTokens}, {"max model len", c.MaxModelLen}, {"max records", c.MaxRecords},
-		{"prefix cache blocks", c.PrefixCacheBlocks}, {"max header bytes", c.MaxHeaderBytes}, {"max body bytes", c.MaxBodyBytes},
+		{"prefix cache blocks", c.PrefixCacheBlocks}, {"account blocks", c.AccountBlocks}, {"max header bytes", c.MaxHeaderBytes}, {"max body bytes", c.MaxBodyBytes},
 	} {
 		check(n.value >= 0, "%s: must not be negative, got %d", n.name, n.value)
 	}

@@ -21,7 +21,7 @@ func FuzzBody(f *testing.F) {
 		if a.asked() < 0 {
 			t.Errorf("%d tokens asked for", a.asked())
 		}
-		if got := len(p.blocks(nil)); got > len(p.text)/blockWords {
+		if got := len(p.blocks(nil, blockWords)); got > len(p.text)/blockWords {
 			t.Errorf("%d blocks in %d bytes", got, len(p.text))
 		}
 	})

@@ -65,15 +65,15 @@ func countWords(s string) int {
 	return n
 }
 
-// blocks appends the hash of each whole block of words with all before it.
-func (p *promptText) blocks(to []uint64) []uint64 {
+// blocks appends the hash of each whole block of so many words with all before it.
+func (p *promptText) blocks(to []uint64, size int) []uint64 {
 	var h uint64 = 14695981039346656037
 	words, in := 0, false
 	for _, c := range p.text {
 		h = (h ^ uint64(c)) * 1099511628211
 		space := isSpace(c)
 		if in && space {
-			if words++; words%blockWords == 0 {
+			if words++; words%size == 0 {
 				to = append(to, mix(h))
 			}
 		}
@@ -109,7 +109,7 @@ func (c *prefixCache) take(p *promptText) int {
 	if c == nil {
 		return 0
 	}
-	blocks := p.blocks(make([]uint64, 0, p.words/blockWords+1))
+	blocks := p.blocks(make([]uint64, 0, p.words/blockWords+1), blockWords)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known, hit := 0, true

@@ -59,6 +59,9 @@ type Record struct {
 	// PromptHash is the SHA-256 of roles and texts, BodyHash of the body as sent.
 	PromptHash string `json:"prompt_hash,omitempty"`
 	BodyHash   string `json:"body_hash"`
+	// PromptBlocks are hashes of the prompt's beginnings, a block of words further
+	// each, if they are kept (Config.AccountBlocks).
+	PromptBlocks []string `json:"prompt_blocks,omitempty"`
 }
 
 // Summary counts over the server's life.

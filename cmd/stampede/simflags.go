@@ -48,5 +48,6 @@ func addSimulatorFlags(f *pflag.FlagSet, c *simulate.Config) {
 	f.StringArrayVar(&c.Faults, "fault", nil, "`KIND[=ARG][@SHARE]` to commit, such as status=500@0.01; may repeat")
 	f.Uint64Var(&c.Seed, "seed", 0, "seed of everything drawn")
 	f.StringVar(&c.AccountPath, "account", "", "append what was served to `FILE` as JSONL")
+	f.IntVar(&c.AccountBlocks, "account-blocks", 0, "keep a hash of every so many words of a prompt, with all before them, in the account (0: none)")
 	f.BoolVar(&c.TokenTimes, "token-times", false, "keep the instant of each token in the account")
 }
