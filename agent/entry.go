@@ -10,12 +10,11 @@ import (
 	"github.com/stampede-bench/stampede/workload/dataset"
 )
 
-// visit is one session of the corpus under way: the turns of it that are not
-// sent yet and the conversation so far. One goroutine at a time owns it, as its
-// turns follow one another.
+// visit is one session of the corpus under way, and what the model answered so
+// far. One goroutine at a time owns it, as its turns follow one another.
 type visit struct {
 	session dataset.Session
-	history []dataset.Message
+	answers []string // by turn
 	// began is when its first turn was due, for recorded offsets of later ones.
 	began int64
 }
@@ -56,14 +55,14 @@ func (s *shard) newEntry(p *phase, v *visit, turn int, index, k int64) *entry {
 		s.ended(e)
 	}
 	t := &v.session.Turns[turn]
-	v.history = append(v.history, t.Messages...)
+	messages := v.conversation(turn)
 	e.bytes = entryOverhead
-	for _, m := range v.history {
+	for _, m := range messages {
 		e.bytes += int64(len(m.Content))
 	}
 	in := target.Input{
 		ID:           requestID(s.ref.RunID, index),
-		Messages:     v.history,
+		Messages:     messages,
 		OutputTokens: t.OutputTokens,
 		KeepAnswer:   turn+1 < len(v.session.Turns) || s.run.tokens != nil,
 	}

@@ -9,12 +9,24 @@ import (
 	"github.com/stampede-bench/stampede/workload/dataset"
 )
 
-// answered puts the model's reply into the conversation. The history is copied,
-// because the call that was sent may still refer to it.
-func (v *visit) answered(x *measure.Exchange) {
-	history := make([]dataset.Message, len(v.history), len(v.history)+2)
-	copy(history, v.history)
-	v.history = append(history, dataset.Message{Role: "assistant", Content: string(x.Answer)})
+// answered keeps the model's reply to the last turn that was sent.
+func (v *visit) answered(x *measure.Exchange) { v.answers = append(v.answers, string(x.Answer)) }
+
+// conversation is what is sent for a turn: all that was said and answered in its
+// branch of the conversation, and then its own messages.
+func (v *visit) conversation(turn int) []dataset.Message {
+	turns := v.session.Turns
+	if turn == 0 {
+		return turns[0].Messages
+	}
+	var messages []dataset.Message
+	for _, t := range dataset.Branch(turns, turn) {
+		messages = append(messages, turns[t].Messages...)
+		if t != turn {
+			messages = append(messages, dataset.Message{Role: dataset.RoleAssistant, Content: v.answers[t]})
+		}
+	}
+	return messages
 }
 
 // followDue is when a later turn is due: at its recorded moment, after its own

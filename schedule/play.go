@@ -55,12 +55,13 @@ type segment struct {
 	round  int64 // sessions until it begins again at from; 0: never
 }
 
-// session is the corpus's for the k-th of the segment.
-func (s segment) session(k int64) int64 {
-	if s.round > 0 {
-		k %= s.round
+// session is the corpus's for the k-th of the segment. Another round is another
+// round of the corpus, of size sessions, which wraps round.
+func (s segment) session(k, size int64) int64 {
+	if s.round == 0 {
+		return s.from + k
 	}
-	return s.from + k
+	return s.from + k%s.round + k/s.round*size
 }
 
 // entries is the number of turns in the first k sessions of the segment.
@@ -88,12 +89,12 @@ func (p *played) of(i int64) (segment, int64) {
 
 func (p *played) Turns(i int64) int {
 	s, k := p.of(i)
-	return p.Corpus.Turns(s.session(k))
+	return p.Corpus.Turns(s.session(k, p.Len()))
 }
 
 func (p *played) Session(i int64) (dataset.Session, error) {
 	s, k := p.of(i)
-	session, err := p.Corpus.Session(s.session(k))
+	session, err := p.Corpus.Session(s.session(k, p.Len()))
 	session.Index = i
 	return session, err
 }
@@ -105,5 +106,5 @@ func (p *played) EntriesBefore(i int64) int64 {
 
 func (p *played) Offset(i int64) int64 {
 	s, k := p.of(i)
-	return p.Corpus.Offset(s.session(k))
+	return p.Corpus.Offset(s.session(k, p.Len()))
 }

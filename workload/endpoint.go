@@ -56,7 +56,13 @@ const (
 // hubDatasets are the datasets that are fetched by their names.
 var hubDatasets = []string{"arena", "oasst1", "dolly", "openorca"}
 
-var datasetNames = append([]string{DatasetSynthetic, DatasetShareGPT, DatasetJSONL}, hubDatasets...)
+// traceNames are the forms of recordings of arrivals and lengths.
+var traceNames = []string{"azure", "mooncake", "burstgpt", "bailian", "timed", "otel"}
+
+var datasetNames = slices.Concat([]string{DatasetSynthetic, DatasetShareGPT, DatasetJSONL}, hubDatasets, traceNames)
+
+// NeedsFile reports whether a dataset of that name is nothing without a file.
+func NeedsFile(name string) bool { return name == DatasetJSONL || slices.Contains(traceNames, name) }
 
 // Synthetic reports whether prompts are made up. A dataset of which nothing was
 // said is synthetic.
@@ -67,7 +73,7 @@ func (d Dataset) Synthetic() bool {
 // Schema is what the rows of d mean, as package source names it; empty when the
 // columns tell.
 func (d Dataset) Schema() string {
-	if d.Name == DatasetShareGPT || slices.Contains(hubDatasets, d.Name) {
+	if d.Name == DatasetShareGPT || slices.Contains(hubDatasets, d.Name) || slices.Contains(traceNames, d.Name) {
 		return d.Name
 	}
 	return ""

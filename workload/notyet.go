@@ -23,12 +23,6 @@ var missingEngines = []engine{
 		return strings.HasPrefix(d.Name, "hf://") || slices.Contains(hubDatasets, d.Name) ||
 			d.Name == DatasetShareGPT && d.Path == "" && d.CorpusHash == ""
 	})},
-	{"replay of recorded arrivals", stagesWhere(".replay", func(s *Stage) bool { return s.Replay != nil })},
-	{"typing time between turns", when("sessions.human_input_wps", func(s *Spec) bool { return otherThan(s.Sessions.HumanInputWPS, 1) })},
-	{"separating turns", when("sessions.separate_turns", func(s *Spec) bool { return s.Sessions.SeparateTurns })},
-	{"separating turns", when("sessions.separate_interval", func(s *Spec) bool { return s.Sessions.SeparateInterval != 0 })},
-	{"compressing recorded time", when("sessions.compression_ratio", func(s *Spec) bool { return otherThan(s.Sessions.CompressionRatio, 1) })},
-	{"a range of sessions", when("sessions.range", func(s *Spec) bool { return s.Sessions.Range != "" && s.Sessions.Range != ":" })},
 }
 
 func when(path string, asked func(*Spec) bool) func(*Spec) []string {
@@ -39,20 +33,6 @@ func when(path string, asked func(*Spec) bool) func(*Spec) []string {
 		return nil
 	}
 }
-
-func stagesWhere(suffix string, asked func(*Stage) bool) func(*Spec) []string {
-	return func(s *Spec) []string {
-		var paths []string
-		for i := range s.Load.Stages {
-			if asked(&s.Load.Stages[i]) {
-				paths = append(paths, at("load.stages", i)+suffix)
-			}
-		}
-		return paths
-	}
-}
-
-func otherThan(p *float64, v float64) bool { return p != nil && *p != v }
 
 // NotYet reports, as Errors, everything in s that is part of the contract but
 // that this version can't do, so that nothing is ignored in silence.

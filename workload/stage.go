@@ -5,6 +5,9 @@ import (
 	"strconv"
 )
 
+// AllTurns reports whether every turn of a recorded conversation is sent.
+func (s *Sessions) AllTurns() bool { return s.MultiTurn != nil && *s.MultiTurn }
+
 // Title is the stage's own name, or says in brief what it does: "rate 10",
 // "concurrency 8". It is what a report calls the stage.
 func (s *Stage) Title() string {

@@ -183,8 +183,8 @@ func (c *checker) datasetName(d *Dataset) {
 	if d.Name == DatasetSynthetic && (d.Path != "" || d.CorpusHash != "") {
 		c.bad("dataset.path", "must not be given for synthetic data")
 	}
-	if d.Name == DatasetJSONL && d.Path == "" && d.CorpusHash == "" && !c.draft {
-		c.missing("dataset.path", "name the file of the jsonl data")
+	if NeedsFile(d.Name) && d.Path == "" && d.CorpusHash == "" && !c.draft {
+		c.missing("dataset.path", "name the file of the "+d.Name+" data")
 	}
 }
 

@@ -89,7 +89,7 @@ func TestValidateRefuses(t *testing.T) {
 		{func(s *Spec) { s.Name = long }, "name: must have at most 200 characters, got 20000"},
 		{func(s *Spec) { s.Labels = map[string]string{"": "x"} }, `labels[""]: must have a name of 1 to 63 printable characters`},
 		{func(s *Spec) { s.Labels = map[string]string{"a": "x\ny"} }, "labels.a: must not contain control characters"},
-		{func(s *Spec) { s.Dataset.Name = "sharegtp" }, `dataset.name: must be one of synthetic, sharegpt, jsonl, arena, oasst1, dolly, openorca, hf://OWNER/NAME, got "sharegtp"`},
+		{func(s *Spec) { s.Dataset.Name = "sharegtp" }, `dataset.name: must be one of synthetic, sharegpt, jsonl, arena, oasst1, dolly, openorca, azure, mooncake, burstgpt, bailian, timed, otel, hf://OWNER/NAME, got "sharegtp"`},
 		{func(s *Spec) { s.Dataset.Name = "./a.json" }, `dataset.name: must be the name of a dataset, got "./a.json"`},
 		{func(s *Spec) { s.Dataset = Dataset{Name: "synthetic", Path: "x"} }, "dataset.path: must not be given for synthetic data"},
 		{func(s *Spec) { s.Dataset.Name = "jsonl" }, "dataset.path: is required"},

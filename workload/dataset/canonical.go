@@ -28,8 +28,8 @@ func CanonicalSampling(p workload.Sampling) []byte {
 // AppendCanonicalBody appends CanonicalBody to dst.
 func AppendCanonicalBody(dst []byte, s Session, turn int, sampling []byte, asked int) []byte {
 	dst = append(dst, `{"messages":[`...)
-	for t := 0; t <= turn && t < len(s.Turns); t++ {
-		if t > 0 {
+	for n, t := range Branch(s.Turns, turn) {
+		if n > 0 {
 			dst = append(dst, `,{"role":"assistant"},`...)
 		}
 		for m, message := range s.Turns[t].Messages {

@@ -21,7 +21,7 @@ func appendRecord(dst []byte, r *Record) ([]byte, error) {
 
 func turnProto(t *Turn) *stampedev1.CorpusTurn {
 	m := &stampedev1.CorpusTurn{
-		Answer: t.Answer, InputTokens: int64(t.InputTokens), OutputTokens: int64(t.OutputTokens), BlockIds: t.Blocks,
+		Answer: t.Answer, InputTokens: int64(t.InputTokens), OutputTokens: int64(t.OutputTokens), BlockIds: t.Blocks, BlockTokens: int32(t.BlockTokens),
 		Skip: int32(t.Skip), Heard: t.Heard, ThinkNanos: t.ThinkNanos,
 	}
 	if t.OffsetNanos >= 0 {
@@ -68,7 +68,7 @@ func checkLengths(in, out int64) error {
 func turnOf(m *stampedev1.CorpusTurn) Turn {
 	t := Turn{
 		InputTokens: int(m.GetInputTokens()), OutputTokens: int(m.GetOutputTokens()),
-		OffsetNanos: -1, Answer: m.GetAnswer(), Blocks: m.GetBlockIds(),
+		OffsetNanos: -1, Answer: m.GetAnswer(), Blocks: m.GetBlockIds(), BlockTokens: int(max(m.GetBlockTokens(), 0)),
 		Skip: int(m.GetSkip()), Heard: m.GetHeard(), ThinkNanos: m.GetThinkNanos(),
 	}
 	if m.OffsetNanos != nil {

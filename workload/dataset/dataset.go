@@ -34,9 +34,10 @@ type Turn struct {
 	// Heard is the recorded reply that this turn follows, when it is not the Answer
 	// of the turn it replies to.
 	Heard string
-	// Blocks are the ids of the blocks that the prompt consists of, with all
-	// history: equal ids stand for equal text.
-	Blocks []int64
+	// Blocks are the ids of the blocks that this turn's message consists of, of
+	// BlockTokens each but for the last: equal ids stand for equal text.
+	Blocks      []int64
+	BlockTokens int
 }
 
 // Record is one conversation as it was recorded, before a spec said what of it is

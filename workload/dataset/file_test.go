@@ -95,8 +95,13 @@ u(Anyone here?) -> ()
 	}
 }
 
+var allTurns = func() workload.Sessions {
+	yes := true
+	return workload.Sessions{MultiTurn: &yes}
+}()
+
 func TestShareGPTKeepsAllTurnsWhenAskedTo(t *testing.T) {
-	c, _ := openTestdata(t, "sharegpt.json", &workload.Spec{}, dataset.Options{MultiTurn: true})
+	c, _ := openTestdata(t, "sharegpt.json", &workload.Spec{Sessions: allTurns}, dataset.Options{})
 	want := `u(What is the tallest mountain?) -> (Mount Everest, at 8,849 metres above the sea.) ###########
 u(And the second?) -> (K2.) ##
 `
@@ -127,7 +132,7 @@ u(One) -> (two three four) #########
 	if len(notices) != 1 || notices[0] != "dataset.input_tokens is not used: rows.jsonl has prompts of its own" {
 		t.Errorf("notices %q", notices)
 	}
-	c, _ = openTestdata(t, "rows.jsonl", &workload.Spec{}, dataset.Options{MultiTurn: true})
+	c, _ = openTestdata(t, "rows.jsonl", &workload.Spec{Sessions: allTurns}, dataset.Options{})
 	want = `s(You teach.) u(What is 2 + 2?) -> (It is four.) ####
 u(And 3 + 3?) -> () 
 `
@@ -184,7 +189,7 @@ func TestConcurrentUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, _ := openTestdata(t, "sharegpt.json", &workload.Spec{Dataset: workload.Dataset{OutputTokens: "uniform:1:9"}}, dataset.Options{MultiTurn: true})
+	file, _ := openTestdata(t, "sharegpt.json", &workload.Spec{Dataset: workload.Dataset{OutputTokens: "uniform:1:9"}, Sessions: allTurns}, dataset.Options{})
 	for _, corpus := range []dataset.Corpus{c, file} {
 		want := sessions(corpus, 50)
 		var wg sync.WaitGroup

@@ -16,10 +16,6 @@ type Options struct {
 	RunID string
 	// Trial is the number of the repeat, from 0; it goes into the nonce.
 	Trial int
-	// MultiTurn keeps all turns of recorded conversations. Default: one request a
-	// conversation, of the first human turn for conversations, of everything up to
-	// the last user message for messages.
-	MultiTurn bool
 	// Tokens counts tokens: synthetic prompts then have exactly the lengths that are
 	// asked for, and the lengths of recorded answers are counted. Default: a fixed
 	// number of tokens a word.
@@ -105,17 +101,23 @@ func openRecorded(spec *workload.Spec, name string, file *File, out output, o Op
 	if file.Len() == 0 {
 		return nil, nil, errors.New(strings.Join(append([]string{name + ": holds no conversation that could be sent"}, notices...), "; "))
 	}
-	if n := file.Textless(); n > 0 {
-		return nil, nil, fmt.Errorf("%s: %d of its %d rows have lengths but no text", name, n, file.Len())
-	}
-	if spec.Dataset.InputTokens != "" {
+	if file.Textless() == file.Len() && spec.Dataset.InputTokens != "" {
+		notices = append(notices, fmt.Sprintf("dataset.input_tokens is not used: %s has lengths of its own", name))
+	} else if spec.Dataset.InputTokens != "" {
 		notices = append(notices, fmt.Sprintf("dataset.input_tokens is not used: %s has prompts of its own", name))
 	}
-	c := &recorded{file: file, size: file.Len(), multiTurn: o.MultiTurn, output: out, tokensPerWord: perWord(spec), tokens: o.Tokens}
+	c := &recorded{file: file, size: file.Len(), multiTurn: spec.Sessions.AllTurns(), output: out, tokensPerWord: perWord(spec), tokens: o.Tokens}
 	if most := spec.Dataset.SampleSize; most > 0 {
 		c.size = min(c.size, most)
 	}
-	return c, notices, nil
+	if file.Textless() > 0 {
+		var err error
+		if c.author, err = newAuthor(spec, o); err != nil {
+			return nil, nil, err
+		}
+	}
+	v, err := newVisits(spec, c)
+	return v, notices, err
 }
 
 // perWord is the spec's tokens a word, or else the usual.

@@ -20,6 +20,7 @@ type recorded struct {
 	output        output
 	tokensPerWord float64
 	tokens        Tokens // nil: by words
+	author        *author // nil where every turn has its text
 }
 
 func (c *recorded) Len() int64 { return c.size }
@@ -56,7 +57,11 @@ func (c *recorded) Session(i int64) (Session, error) {
 	for t := range turns {
 		turns[t].OutputTokens = c.asked(i, t, &turns[t])
 	}
-	return Session{Index: i, OffsetNanos: r.OffsetNanos, Turns: turns}, nil
+	s := Session{Index: i, OffsetNanos: r.OffsetNanos, Turns: turns}
+	if c.author != nil {
+		s.volatile = c.author.fill(i, i/c.size, turns)
+	}
+	return s, nil
 }
 
 // asked is the output length to ask for: the spec's, or the row's own, or that of

@@ -92,7 +92,7 @@ type CorpusTurn struct {
 	// Moment relative to the record's, in nanoseconds as in schedules; absent
 	// means not recorded.
 	OffsetNanos *int64 `protobuf:"varint,5,opt,name=offset_nanos,json=offsetNanos,proto3,oneof" json:"offset_nanos,omitempty"`
-	// Ids of the prompt's blocks: equal ids stand for equal text.
+	// Ids of the blocks of what is said in this turn: equal ids stand for equal text.
 	BlockIds []int64 `protobuf:"varint,6,rep,packed,name=block_ids,json=blockIds,proto3" json:"block_ids,omitempty"`
 	// Which turn this one replies to: that many before the one just before it.
 	Skip int32 `protobuf:"varint,7,opt,name=skip,proto3" json:"skip,omitempty"`
@@ -101,7 +101,9 @@ type CorpusTurn struct {
 	Heard string `protobuf:"bytes,8,opt,name=heard,proto3" json:"heard,omitempty"`
 	// Pause after the turn before, in nanoseconds as in schedules, where no moment
 	// was recorded. 0: as long as typing takes; negative: none.
-	ThinkNanos    int64 `protobuf:"zigzag64,9,opt,name=think_nanos,json=thinkNanos,proto3" json:"think_nanos,omitempty"`
+	ThinkNanos int64 `protobuf:"zigzag64,9,opt,name=think_nanos,json=thinkNanos,proto3" json:"think_nanos,omitempty"`
+	// Tokens in each block but the last, which may be shorter.
+	BlockTokens   int32 `protobuf:"varint,10,opt,name=block_tokens,json=blockTokens,proto3" json:"block_tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -195,6 +197,13 @@ func (x *CorpusTurn) GetHeard() string {
 func (x *CorpusTurn) GetThinkNanos() int64 {
 	if x != nil {
 		return x.ThinkNanos
+	}
+	return 0
+}
+
+func (x *CorpusTurn) GetBlockTokens() int32 {
+	if x != nil {
+		return x.BlockTokens
 	}
 	return 0
 }
@@ -465,7 +474,7 @@ const file_stampede_v1_corpus_proto_rawDesc = "" +
 	"\fCorpusRecord\x12-\n" +
 	"\x05turns\x18\x01 \x03(\v2\x17.stampede.v1.CorpusTurnR\x05turns\x12\x1f\n" +
 	"\vone_request\x18\x02 \x01(\bR\n" +
-	"oneRequest\"\xc5\x02\n" +
+	"oneRequest\"\xe8\x02\n" +
 	"\n" +
 	"CorpusTurn\x126\n" +
 	"\bmessages\x18\x01 \x03(\v2\x1a.stampede.v1.CorpusMessageR\bmessages\x12\x16\n" +
@@ -477,7 +486,9 @@ const file_stampede_v1_corpus_proto_rawDesc = "" +
 	"\x04skip\x18\a \x01(\x05R\x04skip\x12\x14\n" +
 	"\x05heard\x18\b \x01(\tR\x05heard\x12\x1f\n" +
 	"\vthink_nanos\x18\t \x01(\x12R\n" +
-	"thinkNanosB\x0f\n" +
+	"thinkNanos\x12!\n" +
+	"\fblock_tokens\x18\n" +
+	" \x01(\x05R\vblockTokensB\x0f\n" +
 	"\r_offset_nanos\"=\n" +
 	"\rCorpusMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
