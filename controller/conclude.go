@@ -13,6 +13,7 @@ import (
 	"github.com/stampede-bench/stampede/controller/store"
 	"github.com/stampede-bench/stampede/report"
 	"github.com/stampede-bench/stampede/schedule"
+	"github.com/stampede-bench/stampede/workload/dataset"
 )
 
 // conclude builds the report, writes the artefacts and ends the run.
@@ -49,6 +50,10 @@ func (r *run) input(ended time.Time) report.Input {
 		Server:      report.Server{Engine: r.facts.engine, Version: r.facts.serverVersion, Models: r.facts.models},
 		Notices:     r.facts.notices,
 		DatasetSize: r.corpus.Len(), SessionsUsed: r.sessionsUsed(),
+	}
+	in.CacheAsked = dataset.Shares(r.eff, r.corpus)
+	if p := r.eff.Dataset.Prefix; p != nil {
+		in.CacheWanted = p.HitRate
 	}
 	if r.segment.problem != nil {
 		in.JournalProblem = r.segment.problem.Error()

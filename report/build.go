@@ -30,6 +30,9 @@ func Build(in Input) (*Report, error) {
 	r.measured(&in)
 	r.Generator = generator(&in, r.Metrics)
 	r.seedKeys(in.Set.Judged(measure.Measured))
+	if in.CacheWanted != nil {
+		r.PrefixCache = &PrefixCache{Wanted: *in.CacheWanted, Got: cachedShare(r.Metrics)}
+	}
 	r.Verdict = Judge(figures(&in, r))
 	r.Verdict.Notices = append(r.Verdict.Notices, buildUps(&in)...)
 	r.Verdict.Notices = append(r.Verdict.Notices, in.Notices...)

@@ -20,7 +20,7 @@ func figures(in *Input, r *Report) Figures {
 		Unaccounted: unaccounted(r.Accounting.Accounting) + unaccounted(r.Accounting.Warmup),
 		Lost:        r.Accounting.Lost + r.Accounting.Warmup.Lost,
 		DetailShed:  max(or(r.Generator.DetailShed, 0), in.DetailShed), JournalProblem: in.JournalProblem,
-		FailRate: r.FailRate, CacheAsked: in.CacheAsked, TokenizerDrift: in.TokenizerDrift,
+		FailRate: r.FailRate, CacheAsked: in.CacheAsked, CacheWanted: in.CacheWanted, TokenizerDrift: in.TokenizerDrift,
 		DatasetSize: in.DatasetSize, SessionsUsed: in.SessionsUsed,
 		Succeeded: r.Accounting.Succeeded, Planned: r.Accounting.Planned,
 	}

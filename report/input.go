@@ -57,6 +57,9 @@ type Input struct {
 	DatasetSize, SessionsUsed int64
 	// CacheAsked says that the spec asks for prefix-cache hits.
 	CacheAsked bool
+	// CacheWanted is the rate of prefix-cache hits that the spec wants; nil when it
+	// does not say.
+	CacheWanted *float64
 	// TokenizerDrift is |usage - tokenizer| / usage over all output tokens; nil
 	// without a tokenizer.
 	TokenizerDrift *float64

@@ -54,6 +54,8 @@ type Report struct {
 	Generator  Generator            `json:"generator"`
 	Stages     []Stage              `json:"stages"`
 	Server     Server               `json:"server"`
+	// PrefixCache compares hits with what was wanted; nil when nothing was.
+	PrefixCache *PrefixCache `json:"prefix_cache,omitempty"`
 
 	Definitions map[string]Definition `json:"definitions"`
 	// Spec is the effective spec, secrets masked.
@@ -116,6 +118,12 @@ type Series struct {
 	OutputTokens []int64    `json:"output_tokens"`
 	TTFTP50      []*float64 `json:"ttft_p50"`
 	TTFTP99      []*float64 `json:"ttft_p99"`
+}
+
+// PrefixCache is the share of input tokens that a prefix cache served.
+type PrefixCache struct {
+	Wanted float64  `json:"wanted"`
+	Got    *float64 `json:"got"` // nil when the endpoint does not tell
 }
 
 // SLO says how far the objectives were met; all null without objectives.

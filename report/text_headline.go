@@ -57,6 +57,7 @@ func (p *page) flowFacts() []fact {
 	add("output", outputText(&r.Throughput))
 	add("per user", perUserText(r.Metrics[measure.TokensPerSecond]))
 	add("in flight", inFlightText(&r.Throughput))
+	add("cache", cacheText(r.PrefixCache))
 	add("goodput", goodputText(&r.SLO))
 	return facts
 }
@@ -73,6 +74,17 @@ func outcomes(a *Accounting) string {
 		}
 	}
 	return s
+}
+
+// cacheText holds hits of the prefix cache against what was wanted.
+func cacheText(c *PrefixCache) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.Got == nil:
+		return percent(c.Wanted) + " of input wanted, the endpoint does not tell"
+	}
+	return percent(*c.Got) + " of input hit, " + percent(c.Wanted) + " wanted"
 }
 
 // unsentText says how many of the unsent came after a turn that failed.

@@ -45,6 +45,7 @@ const (
 	maxCPU            = 0.90 // of the quota
 	maxClockBound     = 5e-3 // s
 	maxCachedShare    = 0.05
+	maxCacheOff       = 0.05 // of what is wanted, both shares
 	maxLengthOff      = 0.05
 	maxFailRate       = 0.05
 	maxTokenizerDrift = 0.01
@@ -69,6 +70,7 @@ type Figures struct {
 	FailRate       *float64
 	CachedShare    *float64 // cached tokens / input tokens
 	CacheAsked     bool     // the spec asks for cache hits
+	CacheWanted    *float64 // the share it wants
 	OutputTokens   *float64 // mean, of requests that asked for a length
 	OutputAsked    *float64 // mean, of the same requests
 	TokenizerDrift *float64 // |usage - tokenizer| / usage
@@ -233,6 +235,13 @@ func (v *Verdict) notice(f *Figures) {
 func (v *Verdict) noticeTokens(f *Figures) {
 	if !f.CacheAsked && over(f.CachedShare, maxCachedShare) {
 		v.note("%s of input tokens came from the endpoint's prefix cache, over 5 %%, and none were asked for; --nonce run, another --seed or --flush-cache avoids that", percent(*f.CachedShare))
+	}
+	switch {
+	case f.CacheWanted == nil || f.Succeeded == 0:
+	case f.CachedShare == nil:
+		v.note("%s of input tokens were to come from the endpoint's prefix cache, but it does not tell how many do", percent(*f.CacheWanted))
+	case math.Abs(*f.CachedShare-*f.CacheWanted) > maxCacheOff:
+		v.note("%s of input tokens came from the endpoint's prefix cache where %s were wanted", percent(*f.CachedShare), percent(*f.CacheWanted))
 	}
 	if f.OutputTokens != nil && f.OutputAsked != nil && *f.OutputAsked > 0 &&
 		math.Abs(*f.OutputTokens-*f.OutputAsked) > maxLengthOff**f.OutputAsked {
