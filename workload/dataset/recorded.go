@@ -19,7 +19,7 @@ type recorded struct {
 	multiTurn     bool
 	output        output
 	tokensPerWord float64
-	tokens        Tokens // nil: by words
+	tokens        Tokens  // nil: by words
 	author        *author // nil where every turn has its text
 }
 
