@@ -48,7 +48,7 @@ type checkpoint struct {
 	ledger  string
 }
 
-type phaseMark struct{ planned, lastSent int64 }
+type phaseMark struct{ planned, lastSent, unsentAfter int64 }
 
 type shardMark struct {
 	offset, stride int64
@@ -75,6 +75,7 @@ func (k *checkpoint) state(c *snapshot.Codec) {
 	snapshot.Slice(c, &k.phases, maxPhaseMark, func(m *phaseMark) {
 		c.Int(&m.planned)
 		c.Int(&m.lastSent)
+		c.Int(&m.unsentAfter)
 	})
 	snapshot.Slice(c, &k.shards, maxMarks, func(m *shardMark) {
 		c.Int(&m.offset)
@@ -121,7 +122,7 @@ func (r *run) mark(end int64) *checkpoint {
 		k.settled = r.c.wall.unix(r.settled)
 	}
 	for _, p := range r.phases {
-		k.phases = append(k.phases, phaseMark{p.planned, p.lastSent})
+		k.phases = append(k.phases, phaseMark{p.planned, p.lastSent, p.unsentAfter})
 	}
 	for _, s := range r.shards {
 		k.shards = append(k.shards, shardMark{
@@ -230,7 +231,7 @@ func (r *run) takeOverMarks(k *checkpoint) {
 		r.settled = r.c.wall.at(k.settled)
 	}
 	for i, m := range k.phases {
-		r.phases[i].planned, r.phases[i].lastSent = m.planned, m.lastSent
+		r.phases[i].planned, r.phases[i].lastSent, r.phases[i].unsentAfter = m.planned, m.lastSent, m.unsentAfter
 	}
 	for _, m := range k.shards {
 		s := r.marked(&m)
