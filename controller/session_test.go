@@ -69,8 +69,10 @@ func TestALiveAgentCantBeTakenOver(t *testing.T) {
 		}
 		// Once the lease is over and nobody counts on it, the id is free.
 		again.cut()
-		r.sleep(11 * time.Second)
+		r.sleep(3 * time.Second)
 		thief.secret = nil
+		wantCode(t, thief.connect(), "PermissionDenied", "only be resumed with its secret")
+		r.sleep(8 * time.Second)
 		thief.join()
 	})
 }

@@ -448,6 +448,39 @@ func everyDoor(t *testing.T, a access) {
 	}
 }
 
+// A watch goes on over a controller that is killed and comes back, from the
+// revision that it has seen.
+func TestSDKWatchOutlivesAController(t *testing.T) {
+	t.Parallel()
+	sim := harness.StartSimulator(t, "--ttft", "10ms", "--itl", "1ms", "--tokens", "4")
+	c := harness.StartCluster(t, 1)
+	sdk := newSDK(access{t: t, c: c, model: sim.URL()})
+	spec, _, err := workload.Parse(fmt.Appendf(nil, "endpoint: {url: %q}\nload: {stages: [{rate: 10, duration: 6s}]}\n", sim.URL()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, err := sdk.client.Register(t.Context(), spec, client.RegisterOptions{})
+	sdk.must(err)
+	sdk.start(id)
+	var last client.Test
+	killed := false
+	for test, err := range sdk.client.Watch(t.Context(), id) {
+		sdk.must(err)
+		if test.Revision <= last.Revision {
+			t.Errorf("revision %d after %d", test.Revision, last.Revision)
+		}
+		last = test
+		if test.State == client.Running && test.Progress.Sent > 5 && !killed {
+			killed = true
+			c.Controller.Kill()
+			c.Restart(t)
+		}
+	}
+	if !killed || last.State != client.Succeeded {
+		t.Errorf("killed: %v; it ended %s: %s", killed, last.State, last.Reason)
+	}
+}
+
 // Run does it in one call, also over TLS, and its context's end leaves the run
 // alone.
 func TestSDKRunOverTLS(t *testing.T) {

@@ -109,7 +109,7 @@ func (f *agentFlags) run(ctx context.Context, out io.Writer, log *slog.Logger) e
 			return err
 		}
 		fmt.Fprintf(out, "metrics listening on %s\n", l.Addr())
-		g.Go(func() error { return servePages(serving, l, pages) })
+		g.Go(func() error { return servePages(serving, l, pages, log) })
 	}
 	g.Go(func() error {
 		defer end()

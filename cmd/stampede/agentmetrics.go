@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 
@@ -68,8 +69,9 @@ func answer(w http.ResponseWriter, code int, text string) {
 
 // servePages serves them until ctx ends, with the checks and limits that every
 // HTTP port has.
-func servePages(ctx context.Context, l net.Listener, pages *guard.Handler) error {
+func servePages(ctx context.Context, l net.Listener, pages *guard.Handler, log *slog.Logger) error {
 	s := guard.Server(pages)
+	s.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {

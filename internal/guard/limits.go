@@ -16,6 +16,12 @@ const (
 	idleTimeout   = 2 * time.Minute
 	restTimeout   = time.Second // of a body that nobody read
 	maxHeader     = 64 << 10    // bytes
+
+	// Over TLS it may be HTTP/2, where a connection that is silent, or says half of
+	// something, is asked whether it lives.
+	maxStreams  = 100
+	silentFor   = 30 * time.Second
+	pingTimeout = 15 * time.Second
 )
 
 // Server returns a server with this package's limits on headers and idle
@@ -23,6 +29,7 @@ const (
 func Server(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: silentFor, PingTimeout: pingTimeout},
 	}
 }
 
