@@ -45,8 +45,10 @@ type Controller struct {
 	active sync.WaitGroup  // goroutines of runs
 	inside sync.WaitGroup  // goroutines of sessions
 
-	strange atomic.Int64 // messages that fit nothing
-	folded  struct{ batches, samples atomic.Int64 }
+	strange  atomic.Int64 // messages that fit nothing
+	knocking atomic.Int64 // sessions that have not said hello
+	late     late
+	folded   struct{ batches, samples atomic.Int64 }
 }
 
 // New returns a controller that keeps its data under cfg.DataDir.

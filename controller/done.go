@@ -3,6 +3,7 @@ package controller
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/stampede-bench/stampede/controller/store"
@@ -123,21 +124,29 @@ func mergeAudit(a, b *stampedev1.SelfAudit) *stampedev1.SelfAudit {
 	case b == nil:
 		return a
 	case a == nil:
-		return b
+		a = &stampedev1.SelfAudit{}
 	}
 	return &stampedev1.SelfAudit{
-		CpuSeconds:               max(a.CpuSeconds, b.CpuSeconds),
-		CpuUtilizationMax:        max(a.CpuUtilizationMax, b.CpuUtilizationMax),
+		CpuSeconds:               max(a.CpuSeconds, finite(b.CpuSeconds)),
+		CpuUtilizationMax:        max(a.CpuUtilizationMax, share(b.CpuUtilizationMax)),
 		GcPauseMaxNanos:          max(a.GcPauseMaxNanos, b.GcPauseMaxNanos),
 		GcCount:                  max(a.GcCount, b.GcCount),
 		SchedulerLatencyP99Nanos: max(a.SchedulerLatencyP99Nanos, b.SchedulerLatencyP99Nanos),
-		DetailShedCount:          a.DetailShedCount + b.DetailShedCount,
+		DetailShedCount:          a.DetailShedCount + max(b.DetailShedCount, 0),
 		ClockStepCount:           max(a.ClockStepCount, b.ClockStepCount),
 		ConnectionCount:          max(a.ConnectionCount, b.ConnectionCount),
 		StaleConnectionCount:     max(a.StaleConnectionCount, b.StaleConnectionCount),
 		MemoryMaxBytes:           max(a.MemoryMaxBytes, b.MemoryMaxBytes),
 		ColdConnectionCount:      max(a.ColdConnectionCount, b.ColdConnectionCount),
 	}
+}
+
+// finite is a number that can be written, whatever was said.
+func finite(v float64) float64 {
+	if !(v > 0) || v > math.MaxFloat32 {
+		return 0
+	}
+	return v
 }
 
 // endState says how a run ended and why.

@@ -84,6 +84,9 @@ func (s *fakeShard) progress() *stampedev1.ShardProgress {
 
 func (s *fakeShard) update(state stampedev1.ShardState, phase int) {
 	u := &stampedev1.ShardUpdate{Ref: s.ref.Proto(), State: state, Phase: int32(phase), Message: s.f.refuse}
+	if state == stampedev1.ShardState_SHARD_STATE_DONE {
+		u.SelfAudit = s.f.audit
+	}
 	s.mu.Lock()
 	if len(s.next) > phase {
 		u.NextSession = s.next[phase]

@@ -54,6 +54,7 @@ type fake struct {
 	resend  bool                              // sends every batch twice
 	heard   func(*stampedev1.SessionResponse) // told of every message before it is obeyed
 	deaf    bool                              // does not obey StopShard
+	audit   *stampedev1.SelfAudit             // what it says of itself when it is done
 	clock   func(time.Time) time.Duration     // by how much its clock is ahead; nil: not at all
 }
 

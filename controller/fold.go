@@ -17,6 +17,7 @@ func (r *run) onBatch(from *session, b *wire.Batch) {
 	s := r.shard(b.Ref, from.peer.id)
 	switch {
 	case s == nil || r.anchor.IsZero():
+		r.c.odd(from)
 		r.counts.strange++
 		return
 	case b.Sequence <= s.folded:
@@ -45,6 +46,7 @@ func (r *run) onBatch(from *session, b *wire.Batch) {
 // into r.fresh, an encoded batch for the segment.
 func (r *run) fold(s *shard, b *wire.Batch) (fresh int64) {
 	r.fresh = wire.AppendBatch(r.fresh[:0], b.Ref, b.Sequence)
+	r.horizon = r.sinceAnchor(time.Now()) + int64(maxAhead)
 	for encoded := range b.Samples() {
 		if r.foldOne(s, encoded) {
 			r.fresh = wire.AppendEncoded(r.fresh, encoded)
@@ -57,7 +59,7 @@ func (r *run) fold(s *shard, b *wire.Batch) (fresh int64) {
 
 func (r *run) foldOne(s *shard, encoded []byte) bool {
 	m := &r.scratch
-	if r.decoder.Sample(encoded, m) != nil || m.Status == measure.StatusNone || m.Status == measure.Lost {
+	if r.decoder.Sample(encoded, m) != nil || m.Status == measure.StatusNone || m.Status == measure.Lost || latest(m) > r.horizon {
 		r.counts.strange++
 		return false
 	}
@@ -83,6 +85,16 @@ func (r *run) foldOne(s *shard, encoded []byte) bool {
 		r.set.Fold(s.member.name, m)
 	}
 	return true
+}
+
+// maxAhead is how far beyond the present an agent may say that something has
+// happened: more than clocks part. A time line to the end of days would hide
+// everybody's figures.
+const maxAhead = time.Minute
+
+// latest is the last instant of a sample.
+func latest(m *measure.Sample) int64 {
+	return max(m.Sent, m.Headers, m.FirstToken, m.FirstOutput, m.LastToken, m.End)
 }
 
 // phaseOf returns the phase that a sample belongs to, or nil when no agent that

@@ -22,7 +22,7 @@ func (r *run) cutIdle(now time.Time) {
 	if least <= 0 || r.state != stampedev1.State_STATE_RUNNING || r.halt.on {
 		return
 	}
-	least = max(least, int64(r.c.registry.longestPeriod()+shiftMargin))
+	least = max(least, int64(r.c.registry.longestPeriod()+shiftMargin+r.diskLead()))
 	s, ok := r.permits.cutIdle(now, least)
 	if !ok {
 		return

@@ -19,10 +19,20 @@ import (
 // keeper makes tests, runs and what a run needs to be resumed survive. It
 // implements store.Keeper.
 type keeper struct {
-	db    *journal.DB
+	db    database
 	vault *journal.Vault
 	files files
 	log   *slog.Logger
+}
+
+// database is what a keeper needs of journal.DB.
+type database interface {
+	Put(b journal.Bucket, key string, value []byte) error
+	Get(b journal.Bucket, key string) ([]byte, error)
+	Apply(changes ...journal.Change) error
+	Each(b journal.Bucket, visit func(key string, value []byte) error) error
+	CopyTo(path string) error
+	Close() error
 }
 
 // keptSpec is a spec on disk: as it is shown, and sealed whole when it has

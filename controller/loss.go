@@ -101,7 +101,7 @@ func (r *run) takeOver(s *shard) {
 	if s.clean {
 		had.open, had.closed = 0, had.next // it had nothing in flight when it gave the shard back
 	}
-	from := max(had.open, s.from, r.permits.nominal(time.Now().Add(takeoverMargin)))
+	from := max(had.open, s.from, r.permits.nominal(time.Now().Add(takeoverMargin+r.diskLead())))
 	if !r.remains(s, from, had) {
 		return
 	}

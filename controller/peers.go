@@ -18,6 +18,7 @@ import (
 const (
 	maxNameBytes   = 128
 	maxHelloShards = 1024
+	maxCPUs        = 100_000
 )
 
 func checkHello(h *stampedev1.Hello, version string) error {
@@ -32,7 +33,18 @@ func checkHello(h *stampedev1.Hello, version string) error {
 	if len(h.GetShards()) > maxHelloShards {
 		return fmt.Errorf("hello: shards: must be at most %d, got %d: %w", maxHelloShards, len(h.GetShards()), errInvalid)
 	}
+	if n := h.GetCpuCount(); !(n >= 0 && n <= maxCPUs) {
+		return fmt.Errorf("hello: cpu_count: must be 0 to %d, got %v: %w", maxCPUs, n, errInvalid)
+	}
 	return fits(version, h.GetVersion())
+}
+
+// share is a figure between 0 and 1, whatever was said.
+func share(v float64) float64 {
+	if !(v > 0) {
+		return 0
+	}
+	return min(v, 1)
 }
 
 func printable(s string) bool {
@@ -61,9 +73,9 @@ func (g *registry) renew(s *session, h *stampedev1.Heartbeat, received time.Time
 	p.clock.received(h.GetLastRenewalSequence(), h.GetLastRenewalReceivedUnixNanos(), h.GetClockStepCount())
 	came, left := g.wall.unix(received), g.wall.unix(now)
 	offset, bound, _ := p.clock.track.At(left)
-	p.cpu, p.inFlight = h.GetCpuUtilization(), 0
+	p.cpu, p.inFlight = share(h.GetCpuUtilization()), 0
 	for _, shard := range h.GetShards() {
-		p.inFlight += shard.GetInFlightCount()
+		p.inFlight += max(shard.GetInFlightCount(), 0)
 	}
 	p.deadline = now.Add(g.cfg.Lease)
 	p.clock.sent(h.GetSequence(), clock.Exchange{T0: h.GetSentUnixNanos(), T1: came, T2: left})

@@ -170,7 +170,7 @@ func (g *grant) observe(m *stampedev1.ShardProgress, now time.Time) {
 		return
 	}
 	g.sessions = m.GetOpenSessionCount()
-	g.sent, g.inFlight, g.dispatched = m.GetSentCount(), m.GetInFlightCount(), m.GetDispatchedOffsetNanos()
+	g.sent, g.inFlight, g.dispatched = max(m.GetSentCount(), 0), max(m.GetInFlightCount(), 0), m.GetDispatchedOffsetNanos()
 	phase := int(m.GetPhase())
 	if phase < 0 || phase >= len(g.next) {
 		return

@@ -11,7 +11,7 @@ import (
 
 // start gives the run its anchor and releases its first phases.
 func (r *run) start() error {
-	r.anchor = time.Now().Add(startLead)
+	r.anchor = time.Now().Add(r.startLead())
 	for _, m := range r.members {
 		c, _ := r.c.registry.clockOf(m.id)
 		m.told, m.steps = c.offset, c.steps
@@ -30,6 +30,22 @@ func (r *run) start() error {
 	r.setState(stampedev1.State_STATE_RUNNING, "")
 	return r.failure
 }
+
+// startWrites is how often the start of a run waits for the disk.
+const startWrites = 6
+
+// startLead is how far off offset 0 is to be, so that all is journaled and the
+// agents know it by then: further with a disk that is slow.
+func (r *run) startLead() time.Duration {
+	began := time.Now()
+	r.setState(stampedev1.State_STATE_PENDING, "starting")
+	r.slow = time.Since(began)
+	return startLead + min(startWrites*r.slow, maxDiskLead)
+}
+
+// diskLead is how much sooner than planned something has to be decided that is
+// journaled before it is told.
+func (r *run) diskLead() time.Duration { return min(2*r.slow, maxDiskLead) }
 
 // firstStagePhase is 1 when there is a warmup.
 func (r *run) firstStagePhase() int32 {
@@ -104,6 +120,9 @@ func (r *run) working() []*member {
 // onUpdate handles a shard's change of state.
 func (r *run) onUpdate(from *session, ref wire.Ref, u *stampedev1.ShardUpdate) {
 	s := r.shard(ref, from.peer.id)
+	if s == nil {
+		r.c.odd(from)
+	}
 	if s == nil || (s.lost() && u.GetState() != stampedev1.ShardState_SHARD_STATE_DONE) {
 		r.counts.strange++
 		return
@@ -195,7 +214,7 @@ func (r *run) releaseAfter(i int) {
 	}
 	p := r.phases[i]
 	r.planSessions(p, r.begunIn(p)) // it can't grow once the next is planned
-	r.release(i+1, r.sinceAnchor(time.Now().Add(phaseLead)), p.firstSession+r.begunIn(p))
+	r.release(i+1, r.sinceAnchor(time.Now().Add(phaseLead+r.diskLead())), p.firstSession+r.begunIn(p))
 }
 
 // all reports whether every shard that counts for the phases is so. Shards that

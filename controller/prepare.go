@@ -96,7 +96,7 @@ func (r *run) choose(agents []*store.Agent) bool {
 	r.members = members
 	r.update(func(row *store.Run) {
 		for _, m := range members {
-			row.Agents = append(row.Agents, m.name)
+			row.Agents, row.AgentIDs = append(row.Agents, m.name), append(row.AgentIDs, m.id)
 		}
 	})
 	return true

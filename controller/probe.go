@@ -71,6 +71,9 @@ func (r *run) learn(m *stampedev1.ProbeResult) error {
 		return withHint(err, clip(m.GetHint(), maxReason))
 	}
 	if r.eff.Endpoint.Model == "" {
+		if name := m.GetModel(); name != "" && (len(name) > maxModelBytes || !printable(name)) {
+			return fmt.Errorf("endpoint.model: agent %s says that the endpoint lists %.80q, a name must be at most %d printable bytes", r.probing.by.name, name, maxModelBytes)
+		}
 		if m.GetModel() == "" {
 			return withHint(errors.New("endpoint.model: the endpoint lists no model"), "name the model")
 		}
@@ -80,7 +83,7 @@ func (r *run) learn(m *stampedev1.ProbeResult) error {
 	if r.eff.Dataset.Calibrates() {
 		// The usual factor is kept, too, so that a rerun does not measure another.
 		factor := m.GetTokensPerWord()
-		if !(factor > 0) {
+		if !(factor > 0 && factor < maxTokensPerWord) {
 			factor = dataset.UsualTokensPerWord(r.eff)
 		}
 		r.eff.Dataset.TokensPerWord = &factor
@@ -89,7 +92,10 @@ func (r *run) learn(m *stampedev1.ProbeResult) error {
 		r.eff.Dataset.SingleWords = m.GetSingleWords()
 	}
 	r.facts.serverVersion, r.facts.engine = clip(m.GetServerVersion(), maxReason), clip(m.GetEngine(), maxReason)
-	r.facts.models = m.GetModels()
+	r.facts.models = nil
+	for _, name := range m.GetModels()[:min(len(m.GetModels()), maxModels)] {
+		r.facts.models = append(r.facts.models, clip(name, maxModelBytes))
+	}
 	for i, notice := range m.GetNotices() {
 		if i == maxNotices {
 			break
@@ -116,6 +122,11 @@ func (r *run) onProbeResult(s *session, m *stampedev1.ProbeResult) {
 const (
 	maxReason  = 1000 // bytes of an agent's text in a reason
 	maxNotices = 20   // of an agent
+	// What an endpoint lists, as an agent tells it.
+	maxModels     = 1000
+	maxModelBytes = 512
+	// maxTokensPerWord is far beyond what any tokenizer makes of a word.
+	maxTokensPerWord = 1000
 )
 
 func orText(s, other string) string {

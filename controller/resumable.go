@@ -79,10 +79,12 @@ func (r *run) save() {
 	if r.c.keeper == nil || r.anchor.IsZero() || r.segment.problem != nil {
 		return
 	}
+	began := time.Now()
 	state, err := r.keptState()
 	if err == nil {
 		err = r.c.keeper.put(journal.Resumes, r.id, state)
 	}
+	r.slow = time.Since(began)
 	if err != nil {
 		r.journalFailed(err)
 	}

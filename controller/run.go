@@ -18,6 +18,7 @@ import (
 
 const (
 	startLead      = 300 * time.Millisecond // from the decision to start to offset 0
+	maxDiskLead    = 30 * time.Second       // more for a slow disk, at most
 	phaseLead      = 100 * time.Millisecond // the same for a phase that follows
 	takeoverMargin = 2 * time.Second        // a takeover begins no sooner than this
 	stopMargin     = 5 * time.Second        // beyond the drain timeout, for the last messages
@@ -71,10 +72,12 @@ type run struct {
 	grace       time.Time // when the run stops waiting for lost agents; zero while others work
 	failure     error     // what ended it before its load did
 
-	kept    *keptState // of a run that is resumed
-	doomed  error      // why it is resumed only to be reported
-	unsaved bool       // something changed that is worth a save
-	raising bool       // a ceiling is being journaled
+	kept    *keptState    // of a run that is resumed
+	doomed  error         // why it is resumed only to be reported
+	unsaved bool          // something changed that is worth a save
+	raising bool          // a ceiling is being journaled
+	horizon int64         // of the fold: no instant lies beyond
+	slow    time.Duration // what the last write that was waited for took
 }
 
 // corpusData names the data that agents fetch; empty for synthetic data.

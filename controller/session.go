@@ -27,6 +27,9 @@ const (
 	// maxHeartbeatRate is per second; agents send more than the period asks for
 	// when a permit runs out.
 	maxHeartbeatRate = 500
+	shardsPerBeat    = 16 // a heartbeat of more counts as several
+	// maxKnocking is how many sessions may be waited for to say hello.
+	maxKnocking = 2048
 	// eventOverhead is what a queued event costs beside its message.
 	eventOverhead = 256
 )
@@ -34,10 +37,11 @@ const (
 // session is one stream with an agent. Its goroutines are the rpc's handler,
 // which sends, and one that receives.
 type session struct {
-	id     string
-	peer   *peer // set by attach, before the receiving goroutine goes on
-	out    chan *stampedev1.SessionResponse
-	queued atomic.Int64 // bytes posted to runs and not yet handled
+	id      string
+	peer    *peer // set by attach, before the receiving goroutine goes on
+	out     chan *stampedev1.SessionResponse
+	queued  atomic.Int64 // bytes posted to runs and not yet handled
+	strange atomic.Int64 // messages that fitted nothing
 
 	once sync.Once
 	done chan struct{}
@@ -66,6 +70,12 @@ func (s *session) send(m *stampedev1.SessionResponse) {
 	}
 }
 
+// tooMuch is why a session ends that sent more than may wait.
+func (s *session) tooMuch() error {
+	return fmt.Errorf("agent %s sent %d bytes ahead of their acknowledgement, allowed are %d: %w",
+		s.peer.name, s.queued.Load(), maxInflightBytes, errTooFast)
+}
+
 // agentService implements stampedev1.AgentServiceServer.
 type agentService struct {
 	stampedev1.UnimplementedAgentServiceServer
@@ -77,6 +87,11 @@ func (a agentService) Session(stream grpc.BidiStreamingServer[stampedev1.Session
 	release, err := a.c.enter()
 	if err != nil {
 		return rpcError(err)
+	}
+	if a.c.knocking.Add(1) > maxKnocking {
+		a.c.knocking.Add(-1)
+		release()
+		return rpcError(fmt.Errorf("%d sessions have not said hello yet: %w", maxKnocking, errTooFast))
 	}
 	s := newSession()
 	go func() {
@@ -113,6 +128,7 @@ func (c *Controller) transmit(ctx context.Context, s *session, stream grpc.BidiS
 // receive handles what an agent sends, in order, until the stream ends.
 func (c *Controller) receive(s *session, stream grpc.BidiStreamingServer[stampedev1.SessionRequest, stampedev1.SessionResponse]) error {
 	hello, err := c.awaitHello(s, stream)
+	c.knocking.Add(-1)
 	if err != nil {
 		return err
 	}
@@ -135,8 +151,8 @@ func (c *Controller) receive(s *session, stream grpc.BidiStreamingServer[stamped
 			return s.err
 		}
 		if h := in.Message.GetHeartbeat(); h != nil {
-			if !beats.allow(received) {
-				return fmt.Errorf("more than %d heartbeats in a second: %w", maxHeartbeatRate, errTooFast)
+			if !beats.allow(received, 1+len(h.GetShards())/shardsPerBeat) {
+				return fmt.Errorf("more than %d heartbeats in a second, of %d shards each: %w", maxHeartbeatRate, shardsPerBeat, errTooFast)
 			}
 			c.heartbeat(s, h, received)
 			continue
@@ -172,7 +188,7 @@ func (c *Controller) heartbeat(s *session, h *stampedev1.Heartbeat, received tim
 		}
 		ref, err := wire.RefFromProto(progress.GetRef())
 		if err != nil {
-			c.count(&c.strange)
+			c.odd(s)
 			continue
 		}
 		if r := c.run(ref.RunID); r != nil {
@@ -202,7 +218,7 @@ func (c *Controller) dispatch(s *session, in *wire.Request) error {
 	case *stampedev1.SessionRequest_Hello:
 		return fmt.Errorf("a session has one hello: %w", errInvalid)
 	}
-	c.count(&c.strange)
+	c.odd(s)
 	return nil
 }
 
@@ -235,7 +251,7 @@ func (c *Controller) onUpdate(s *session, u *stampedev1.ShardUpdate) error {
 func (c *Controller) onProbeResult(s *session, m *stampedev1.ProbeResult) error {
 	r := c.run(m.GetRunId())
 	if r == nil {
-		c.count(&c.strange)
+		c.odd(s)
 		return nil
 	}
 	return c.post(s, r, proto.Size(m), func() { r.onProbeResult(s, m) }, func() {})
@@ -247,8 +263,7 @@ func (c *Controller) onProbeResult(s *session, m *stampedev1.ProbeResult) error 
 func (c *Controller) post(s *session, r *run, size int, event, late func()) error {
 	cost := int64(size + eventOverhead)
 	if s.queued.Add(cost) > maxQueuedBytes {
-		return fmt.Errorf("agent %s sent %d bytes ahead of their acknowledgement, allowed are %d: %w",
-			s.peer.name, s.queued.Load(), maxInflightBytes, errTooFast)
+		return s.tooMuch()
 	}
 	posted := r.post(func() {
 		s.queued.Add(-cost)
@@ -272,11 +287,11 @@ type rate struct {
 	n     int
 }
 
-func (r *rate) allow(now time.Time) bool {
+func (r *rate) allow(now time.Time, n int) bool {
 	if now.Sub(r.from) >= time.Second {
 		r.from, r.n = now, 0
 	}
-	r.n++
+	r.n += n
 	return r.n <= r.limit
 }
 

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -233,4 +234,67 @@ func TestPermitsNeverShrinkAndStopAtTheirBounds(t *testing.T) {
 	if m := limited.renew(ref, "a", nil, now.Add(time.Second)); m.GetDispatchUntilOffsetNanos() != 2*second {
 		t.Errorf("beyond max_run_time: %v", m)
 	}
+}
+
+// TestHostileMember: an agent of a run that lies about everything it may speak of
+// spoils no more than its own part, and the report is written.
+func TestHostileMember(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		good, bad := r.agent("good").join(), r.agent("bad").join()
+		id := r.run(endpoint + "load: {stages: [{rate: 20, arrival: constant, duration: 10s}]}")
+		r.sleep(5 * time.Second)
+		bad.mu.Lock()
+		for ref, s := range bad.shards {
+			for _, edit := range []func(*stampedev1.Sample){
+				func(s *stampedev1.Sample) { s.Phase = -1 },
+				func(s *stampedev1.Sample) { s.Phase, s.Index, s.Session = math.MinInt32, math.MinInt64, math.MinInt64 },
+				func(s *stampedev1.Sample) { s.Index, s.Session = math.MaxInt64, math.MaxInt64 },
+				func(s *stampedev1.Sample) { s.Turn = math.MinInt32 },
+				func(s *stampedev1.Sample) { at := int64(math.MaxInt64); s.SentNanos, s.EndNanos = &at, &at },
+				func(s *stampedev1.Sample) { at := int64(time.Hour); s.SentNanos, s.EndNanos = &at, &at }, // in the future
+				func(s *stampedev1.Sample) { s.ChunkGapNanos = []int64{math.MaxInt64, math.MaxInt64} },
+				func(s *stampedev1.Sample) { s.StampUncertaintyNanos = -1 },
+			} {
+				m := &stampedev1.Sample{
+					Index: ref.Shard.Offset + 198, Session: ref.Shard.Offset + 198, // not sent yet
+					Attempt: 1, Outcome: stampedev1.Outcome_OUTCOME_SUCCEEDED,
+				}
+				edit(m)
+				s.ship(m)
+			}
+			for state := range stampedev1.ShardState(8) {
+				if state == stampedev1.ShardState_SHARD_STATE_DONE || state == stampedev1.ShardState_SHARD_STATE_FAILED {
+					continue // those end its part
+				}
+				for _, phase := range []int32{-1, 0, 1, math.MaxInt32, math.MinInt32} {
+					s.tell(&stampedev1.ShardUpdate{Ref: ref.Proto(), State: state, Phase: phase, NextSession: math.MinInt64})
+				}
+			}
+			bad.send(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_Heartbeat{Heartbeat: &stampedev1.Heartbeat{
+				Sequence: math.MinInt64, SentUnixNanos: math.MaxInt64, LastRenewalSequence: math.MaxInt64, LastRenewalReceivedUnixNanos: math.MinInt64,
+				CpuUtilization: math.NaN(), ClockStepCount: math.MaxInt64,
+				Shards: []*stampedev1.ShardProgress{{
+					Ref: ref.Proto(), Phase: math.MinInt32, NextSession: math.MaxInt64, SentCount: math.MinInt64, InFlightCount: math.MinInt64,
+					DispatchedOffsetNanos: math.MaxInt64, OpenSessionCount: math.MinInt64,
+				}},
+			}}})
+		}
+		bad.audit = &stampedev1.SelfAudit{
+			CpuSeconds: math.NaN(), CpuUtilizationMax: math.Inf(1), GcPauseMaxNanos: math.MinInt64, DetailShedCount: math.MinInt64, ClockStepCount: math.MaxInt64,
+		}
+		bad.mu.Unlock()
+		end := r.finished(id)
+		if _, err := r.tests.GetReport(r.ctx, &stampedev1.GetReportRequest{TestId: id}); err != nil {
+			t.Errorf("no report: %v", err)
+		}
+		if p := end.GetProgress(); p.GetPlannedCount() != 200 || p.GetSucceededCount()+p.GetLostCount() != 200 || p.GetSucceededCount() < 100 {
+			t.Errorf("%v, want 200 planned, succeeded or lost, all of the good one's", p)
+		}
+		rows := r.samples(id)
+		for index := range good.served {
+			if rows[index].GetOutcome() != stampedev1.Outcome_OUTCOME_SUCCEEDED {
+				t.Errorf("entry %d of the good agent did not succeed", index)
+			}
+		}
+	})
 }

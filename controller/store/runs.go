@@ -26,6 +26,7 @@ type Run struct {
 	StartTime    time.Time // the anchor: when it began to send load; zero before
 	EndTime      time.Time
 	Agents       []string // names
+	AgentIDs     []string // of the same
 	Progress     *stampedev1.Progress
 	Notices      []string
 	// FirstStagePhase is the phase that is the first stage.
@@ -81,7 +82,7 @@ func RunID(testID string, k int) string { return fmt.Sprintf("%s.%d", testID, k)
 // given the latest run or nil, refuses it. When requestID is not empty and began
 // a run before, that run is returned and begun is false.
 func (s *Store) BeginRun(testID, requestID string, now time.Time, admit func(*Run) error) (run *Run, begun bool, err error) {
-	err = s.update(func(tx *memdb.Txn) error {
+	err = s.change(func(tx *memdb.Txn) error {
 		t := first[Test](tx, nil, tableTests, indexID, testID)
 		if t == nil {
 			return fmt.Errorf("test %q: %w", testID, ErrNotExist)
@@ -134,7 +135,7 @@ func withStart(old map[string]string, requestID, runID string) map[string]string
 // is kept unless only its progress moved; that it could not be kept is no reason
 // not to show it, so that is the keeper's to tell.
 func (s *Store) UpdateRun(id string, edit func(*Run)) error {
-	return s.update(func(tx *memdb.Txn) error {
+	return s.change(func(tx *memdb.Txn) error {
 		old := first[Run](tx, nil, tableRuns, indexID, id)
 		if old == nil {
 			return fmt.Errorf("run %q: %w", id, ErrNotExist)

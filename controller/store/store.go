@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/hashicorp/go-memdb"
 )
@@ -20,7 +21,7 @@ type WatchSet = memdb.WatchSet
 func NewWatchSet() WatchSet { return memdb.NewWatchSet() }
 
 // Keeper makes changes survive before anybody sees them. Its methods are called
-// within the store's only writer; what they are given must not be changed.
+// one after another; what they are given must not be changed.
 type Keeper interface {
 	// Keep keeps a test, unless it is nil, and runs of it, in one step.
 	Keep(t *Test, runs ...*Run) error
@@ -31,6 +32,9 @@ type Keeper interface {
 type Store struct {
 	db     *memdb.MemDB
 	keeper Keeper // nil: nothing survives
+	// keeping is held by whoever changes what is kept. The database's own lock is
+	// not held while the keeper works, so a slow disk holds up no agent.
+	keeping sync.Mutex
 }
 
 // KeepWith has changes kept from now on. It is called before the store is used
@@ -39,7 +43,7 @@ func (s *Store) KeepWith(k Keeper) { s.keeper = k }
 
 // Restore adds a test and its runs as they were kept.
 func (s *Store) Restore(t *Test, runs []*Run) error {
-	return s.update(func(tx *memdb.Txn) error {
+	return s.change(func(tx *memdb.Txn) error {
 		for _, r := range runs {
 			if err := insert(tx, tableRuns, r); err != nil {
 				return err
@@ -68,6 +72,32 @@ func New() (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	return &Store{db: db}, nil
+}
+
+// change runs f, which calls the keeper, on the rows as they are, and shows what it
+// changed in one step, unless it fails. The tables that it changes have no other
+// writers.
+func (s *Store) change(f func(*memdb.Txn) error) error {
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	aside := s.db.Snapshot().Txn(true)
+	defer aside.Abort()
+	aside.TrackChanges()
+	if err := f(aside); err != nil {
+		return err
+	}
+	return s.update(func(tx *memdb.Txn) error {
+		for _, c := range aside.Changes() {
+			if !c.Deleted() {
+				if err := insert(tx, c.Table, c.After); err != nil {
+					return err
+				}
+			} else if err := tx.Delete(c.Table, c.Before); err != nil && !errors.Is(err, memdb.ErrNotFound) {
+				return fmt.Errorf("store %s: %w", c.Table, err)
+			}
+		}
+		return nil
+	})
 }
 
 // update runs f in one write transaction, which is committed unless f fails.

@@ -56,7 +56,7 @@ func testsSchema() *memdb.TableSchema {
 // same non-empty RequestID is there, that one is returned and nothing added; a
 // taken ID is ErrExist.
 func (s *Store) InsertTest(t Test) (row *Test, inserted bool, err error) {
-	err = s.update(func(tx *memdb.Txn) error {
+	err = s.change(func(tx *memdb.Txn) error {
 		if t.RequestID != "" {
 			if row = first[Test](tx, nil, tableTests, indexRequest, t.RequestID); row != nil {
 				return nil
@@ -92,7 +92,7 @@ func (s *Store) Test(ws WatchSet, id string) *Test {
 // SetNickname names a test for people. That is no new revision: nobody watches
 // for it.
 func (s *Store) SetNickname(id, name string) error {
-	return s.update(func(tx *memdb.Txn) error {
+	return s.change(func(tx *memdb.Txn) error {
 		old := first[Test](tx, nil, tableTests, indexID, id)
 		if old == nil {
 			return fmt.Errorf("test %q: %w", id, ErrNotExist)
@@ -156,7 +156,7 @@ func decodeToken(token string) (uint64, error) {
 // DeleteTest removes a test with its runs and shards and returns the runs. A
 // deleted test is ErrNotExist; refuse says whether its runs allow it.
 func (s *Store) DeleteTest(id string, refuse func([]*Run) error) (runs []*Run, err error) {
-	err = s.update(func(tx *memdb.Txn) error {
+	err = s.change(func(tx *memdb.Txn) error {
 		t := first[Test](tx, nil, tableTests, indexID, id)
 		if t == nil {
 			return fmt.Errorf("test %q: %w", id, ErrNotExist)

@@ -26,7 +26,7 @@ func (t *Test) trials() int {
 // told the next before anybody else can see it, and may refuse it; a failure after
 // that shows in err.
 func (s *Store) NextTrial(id string, now time.Time, edit func(*Run), known func(next *Run) error) (next *Run, err error) {
-	err = s.update(func(tx *memdb.Txn) error {
+	err = s.change(func(tx *memdb.Txn) error {
 		old := first[Run](tx, nil, tableRuns, indexID, id)
 		if old == nil {
 			return fmt.Errorf("run %q: %w", id, ErrNotExist)
