@@ -122,6 +122,7 @@ type Agent struct {
 	mu      sync.Mutex
 	runs    map[string]*run
 	probes  map[string]*probed
+	looked  []*stampedev1.Examination // to be told
 	leaving bool
 	secret  []byte        // resumes the session
 	lease   time.Duration // from the last Welcome

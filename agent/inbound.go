@@ -25,6 +25,8 @@ func (a *Agent) handle(working context.Context, m *stampedev1.SessionResponse) {
 		err = a.acknowledged(m.SampleAck)
 	case *stampedev1.SessionResponse_Probe:
 		a.startProbe(working, m.Probe)
+	case *stampedev1.SessionResponse_Examine:
+		a.startExamination(working, m.Examine)
 	case *stampedev1.SessionResponse_ForgetRun:
 		a.forgetRun(m.ForgetRun.GetRunId())
 	case *stampedev1.SessionResponse_Shift:

@@ -242,7 +242,7 @@ func (s *session) flush() error {
 	return nil
 }
 
-// tell sends updates of shards and results of probes.
+// tell sends updates of shards, results of probes and what was looked at.
 func (s *session) tell() error {
 	for _, shard := range s.agent.shards() {
 		for {
@@ -253,6 +253,11 @@ func (s *session) tell() error {
 			if err := s.write(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_ShardUpdate{ShardUpdate: m}}); err != nil {
 				return err
 			}
+		}
+	}
+	for _, m := range s.agent.examined() {
+		if err := s.write(&stampedev1.SessionRequest{Message: &stampedev1.SessionRequest_Examination{Examination: m}}); err != nil {
+			return err
 		}
 	}
 	for _, m := range s.agent.probeResults(s.beats + 1) {

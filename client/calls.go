@@ -148,3 +148,37 @@ func testOf(p *stampedev1.Test) (Test, error) {
 	}
 	return t, nil
 }
+
+// Examination is what an agent found on its host and on the way to an endpoint.
+type Examination struct {
+	Agent    Agent
+	Findings []Finding
+	// Problem is why there are no findings.
+	Problem string
+}
+
+// Finding is the answer of one check.
+type Finding struct {
+	Check   string
+	Level   string // ok, warn or fail
+	Message string
+	Fix     string // what to do
+}
+
+// Examine has every connected agent look at its host, and at the way from it to
+// the endpoint at url, unless it is empty, with a key, unless it is empty.
+func (c *Client) Examine(ctx context.Context, url, key string) ([]Examination, error) {
+	answer, err := c.rpc.ExamineAgents(ctx, &stampedev1.ExamineAgentsRequest{Url: url, ApiKey: key})
+	if err != nil {
+		return nil, fail(err, "examine agents")
+	}
+	all := make([]Examination, 0, len(answer.GetAgents()))
+	for _, p := range answer.GetAgents() {
+		e := Examination{Agent: agentFrom(p.GetAgent()), Problem: p.GetProblem()}
+		for _, f := range p.GetFindings() {
+			e.Findings = append(e.Findings, Finding{Check: f.GetCheck(), Level: f.GetLevel(), Message: f.GetMessage(), Fix: f.GetFix()})
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}

@@ -23,16 +23,17 @@ import (
 // Controller takes tests and has agents run them. New makes one, Run drives it;
 // its services answer from New on.
 type Controller struct {
-	cfg      Config
-	log      *slog.Logger
-	store    *store.Store
-	wall     wall
-	files    files
-	keeper   *keeper          // nil: nothing survives
-	locked   map[string]error // tests whose secrets can't be unsealed, and why
-	registry *registry
-	health   *health.Server
-	gateway  *gateway.Gateway
+	cfg          Config
+	log          *slog.Logger
+	store        *store.Store
+	wall         wall
+	files        files
+	keeper       *keeper          // nil: nothing survives
+	locked       map[string]error // tests whose secrets can't be unsealed, and why
+	registry     *registry
+	examinations examinations
+	health       *health.Server
+	gateway      *gateway.Gateway
 
 	ran      atomic.Bool
 	serving  atomic.Bool

@@ -210,6 +210,9 @@ func (c *Controller) dispatch(s *session, in *wire.Request) error {
 		return c.onUpdate(s, m.ShardUpdate)
 	case *stampedev1.SessionRequest_ProbeResult:
 		return c.onProbeResult(s, m.ProbeResult)
+	case *stampedev1.SessionRequest_Examination:
+		c.examinations.answer(s.peer.id, m.Examination)
+		return nil
 	case *stampedev1.SessionRequest_Goodbye:
 		c.log.Info("agent leaves", "agent", s.peer.name, "reason", clip(m.Goodbye.GetReason(), maxNameBytes))
 		c.registry.leave(s)

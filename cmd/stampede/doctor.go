@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,12 +31,14 @@ func newDoctorCommand(io streams) *cobra.Command {
 		Short: "Check this host, and the way to an endpoint and a controller",
 		Long: `Doctor checks what disturbs a load generator: clocks, timers, kernel stamps, open
 files, local ports, CPU quota and governor, load, memory; with --url the way to
-an endpoint, with --controller the way to a controller. Each finding is ok, warn
-or fail, and says what to do. It changes nothing and sends no load.
+an endpoint, with --controller the way to a controller and the same of the host of
+every agent that is connected to it. Each finding is ok, warn or fail, and says
+what to do. It changes nothing and sends no load.
 
 Exit status: 0, or 1 when a check failed.`,
 		Example: `  stampede doctor
   stampede doctor --url http://localhost:8000/v1 --api-key-env MY_KEY
+  stampede doctor --controller 127.0.0.1:50051 --url http://10.0.0.42:8000/v1
   stampede doctor --controller 127.0.0.1:50051 --format json`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io) },
 	}
@@ -57,15 +60,23 @@ func (f *doctorFlags) run(ctx context.Context, io streams) error {
 	if o.KeyEnv != "" {
 		o.Key = secret.New(os.Getenv(o.KeyEnv))
 	}
-	if f.remote.addr != "" {
-		c, err := f.remote.dial()
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		o.Controller, o.AskController = f.remote.addr, countAgents(c)
+	if f.remote.addr == "" {
+		return f.conclude(io, doctor.Examine(ctx, o))
 	}
+	c, err := f.remote.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	o.Controller, o.AskController = f.remote.addr, countAgents(c)
 	findings := doctor.Examine(ctx, o)
+	if findings[len(findings)-1].Level == doctor.OK { // it answers, and has agents
+		findings = append(findings, askAgents(ctx, c, o)...)
+	}
+	return f.conclude(io, findings)
+}
+
+func (f *doctorFlags) conclude(io streams, findings []doctor.Finding) error {
 	if err := f.print(io.out, findings); err != nil {
 		return err
 	}
@@ -86,6 +97,34 @@ func countAgents(c *client.Client) func(context.Context) (int, error) {
 		agents, err := c.Agents(ctx)
 		return len(agents), err
 	}
+}
+
+// clockFar is how far an agent's clock may be off before it is worth a word: rows
+// are brought to the controller's clock, but logs are not.
+const clockFar = time.Second
+
+// askAgents has every agent look at its own host and at its way to the endpoint.
+func askAgents(ctx context.Context, c *client.Client, o doctor.Options) []doctor.Finding {
+	answers, err := c.Examine(ctx, o.URL, o.Key.Reveal())
+	if err != nil {
+		return []doctor.Finding{{Check: "agents", Level: doctor.Fail, Message: "they can't be asked: " + err.Error()}}
+	}
+	var all []doctor.Finding
+	for _, a := range answers {
+		if a.Problem != "" {
+			all = append(all, doctor.Finding{Agent: a.Agent.Name, Check: "agent", Level: doctor.Fail, Message: a.Problem, Fix: "see its log on " + a.Agent.Host})
+			continue
+		}
+		clock := doctor.Finding{Agent: a.Agent.Name, Check: "controller's clock", Level: doctor.OK, Message: fmt.Sprintf("off by %v, ±%v; rows are brought to the controller's", a.Agent.ClockOffset, a.Agent.ClockBound)}
+		if a.Agent.ClockOffset.Abs() > clockFar {
+			clock.Level, clock.Fix = doctor.Warn, "systemctl enable --now chronyd, or timedatectl set-ntp true"
+		}
+		all = append(all, clock)
+		for _, x := range a.Findings {
+			all = append(all, doctor.Finding{Agent: a.Agent.Name, Check: x.Check, Level: doctor.Level(x.Level), Message: x.Message, Fix: x.Fix})
+		}
+	}
+	return all
 }
 
 func (f *doctorFlags) print(w io.Writer, findings []doctor.Finding) error {
@@ -116,7 +155,12 @@ func findingsText(findings []doctor.Finding, color bool) string {
 		return "\x1b[" + code + "m" + s + "\x1b[0m"
 	}
 	var b strings.Builder
+	host := ""
 	for _, x := range findings {
+		if x.Agent != host {
+			host = x.Agent
+			fmt.Fprintf(&b, "\nagent %s\n", host)
+		}
 		fmt.Fprintf(&b, "%s  %-*s  %s\n", style(codes[x.Level], marks[x.Level]), wide, x.Check, x.Message)
 		if x.Fix != "" {
 			fmt.Fprintf(&b, "%*s%s\n", wide+10, "", style("2", "→ "+x.Fix))

@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"measure/interval":   {},
 	"ledger":             {"measure", "internal/snapshot"},
 	"target":             {"measure", "workload", "workload/dataset"},
-	"agent":              {"measure", "proto/stampede/v1", "schedule", "target", "workload", "workload/dataset", "workload/tokenizer", "internal/wire"},
+	"agent":              {"measure", "proto/stampede/v1", "schedule", "target", "workload", "workload/dataset", "workload/tokenizer", "internal/doctor", "internal/wire"},
 	"report":             {"ledger", "measure", "measure/interval", "workload"},
 	"report/export":      {"report", "workload"},
 	"report/plot":        {"report"},

@@ -7,6 +7,7 @@ package doctor
 import (
 	"context"
 	"io/fs"
+	"net/netip"
 	"os"
 	"runtime"
 	"time"
@@ -30,6 +31,8 @@ type Finding struct {
 	Level   Level  `json:"level"`
 	Message string `json:"message"`       // one line
 	Fix     string `json:"fix,omitempty"` // what to do, ready to be pasted where it can be
+	// Agent is the name of the agent whose host it is about; empty: this host.
+	Agent string `json:"agent,omitempty"`
 }
 
 // Options says what to look at beside the host.
@@ -39,6 +42,9 @@ type Options struct {
 	// Key is sent as a bearer token, KeyEnv names where it came from.
 	Key    secret.String
 	KeyEnv string
+	// Allow is asked for every address of the endpoint before it is dialled. Nil
+	// allows all but metadata addresses, which are never dialled.
+	Allow func(host string, addr netip.AddrPort) error
 	// Controller is the address of a controller, and AskController counts the
 	// agents that it lists; nil: none.
 	Controller    string

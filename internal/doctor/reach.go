@@ -8,9 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/stampede-bench/stampede/internal/allow"
@@ -91,7 +93,24 @@ func (w *way) resolve(ctx context.Context) bool {
 	return w.add("url: dns", OK, "", "%s is %s, in %s", host, list, short(time.Since(begin)))
 }
 
-// anywhere is where a run may go: not to metadata addresses.
+// connect dials as a run would: no metadata address, and nothing that Options.Allow
+// refuses, whatever a name is resolved to meanwhile.
+func (w *way) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	host := w.url.Hostname()
+	d := net.Dialer{Control: func(_, resolved string, _ syscall.RawConn) error {
+		addr, err := netip.ParseAddrPort(resolved)
+		if err != nil {
+			return fmt.Errorf("address %q of %s: %w", resolved, host, err)
+		}
+		if err := anywhere.Check(host, addr); err != nil || w.o.Allow == nil {
+			return err
+		}
+		return w.o.Allow(host, addr)
+	}}
+	return d.DialContext(ctx, network, address)
+}
+
+// anywhere is everything but metadata addresses.
 var anywhere *allow.List
 
 // dial takes the first address that answers.
@@ -101,7 +120,7 @@ func (w *way) dial(ctx context.Context) bool {
 		at := net.JoinHostPort(addr, w.port())
 		limit, cancel := context.WithTimeout(ctx, w.o.Timeout/time.Duration(len(w.addrs)-i))
 		begin := time.Now()
-		w.conn, err = anywhere.DialContext(limit, "tcp", at)
+		w.conn, err = w.connect(limit, "tcp", at)
 		cancel()
 		if err == nil {
 			return w.add("url: tcp", OK, "", "%s answers in %s", at, short(time.Since(begin)))
@@ -150,7 +169,7 @@ func (w *way) models(ctx context.Context) bool {
 	}
 	// A run uses no proxy and follows no redirect either.
 	client := &http.Client{
-		Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true, DialContext: anywhere.DialContext},
+		Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true, DialContext: w.connect},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	begin := time.Now()

@@ -101,6 +101,7 @@ type SessionRequest struct {
 	//	*SessionRequest_SampleBatch
 	//	*SessionRequest_ProbeResult
 	//	*SessionRequest_Goodbye
+	//	*SessionRequest_Examination
 	Message       isSessionRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -197,6 +198,15 @@ func (x *SessionRequest) GetGoodbye() *Goodbye {
 	return nil
 }
 
+func (x *SessionRequest) GetExamination() *Examination {
+	if x != nil {
+		if x, ok := x.Message.(*SessionRequest_Examination); ok {
+			return x.Examination
+		}
+	}
+	return nil
+}
+
 type isSessionRequest_Message interface {
 	isSessionRequest_Message()
 }
@@ -231,6 +241,11 @@ type SessionRequest_Goodbye struct {
 	Goodbye *Goodbye `protobuf:"bytes,6,opt,name=goodbye,proto3,oneof"`
 }
 
+type SessionRequest_Examination struct {
+	// Answer to an Examine.
+	Examination *Examination `protobuf:"bytes,7,opt,name=examination,proto3,oneof"`
+}
+
 func (*SessionRequest_Hello) isSessionRequest_Message() {}
 
 func (*SessionRequest_Heartbeat) isSessionRequest_Message() {}
@@ -242,6 +257,8 @@ func (*SessionRequest_SampleBatch) isSessionRequest_Message() {}
 func (*SessionRequest_ProbeResult) isSessionRequest_Message() {}
 
 func (*SessionRequest_Goodbye) isSessionRequest_Message() {}
+
+func (*SessionRequest_Examination) isSessionRequest_Message() {}
 
 // SessionResponse is one message to an agent.
 type SessionResponse struct {
@@ -259,6 +276,7 @@ type SessionResponse struct {
 	//	*SessionResponse_Probe
 	//	*SessionResponse_ForgetRun
 	//	*SessionResponse_Shift
+	//	*SessionResponse_Examine
 	Message       isSessionResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -382,6 +400,15 @@ func (x *SessionResponse) GetShift() *Shift {
 	return nil
 }
 
+func (x *SessionResponse) GetExamine() *Examine {
+	if x != nil {
+		if x, ok := x.Message.(*SessionResponse_Examine); ok {
+			return x.Examine
+		}
+	}
+	return nil
+}
+
 type isSessionResponse_Message interface {
 	isSessionResponse_Message()
 }
@@ -431,6 +458,11 @@ type SessionResponse_Shift struct {
 	Shift *Shift `protobuf:"bytes,9,opt,name=shift,proto3,oneof"`
 }
 
+type SessionResponse_Examine struct {
+	// Look at the host, and at the way from it to an endpoint.
+	Examine *Examine `protobuf:"bytes,10,opt,name=examine,proto3,oneof"`
+}
+
 func (*SessionResponse_Welcome) isSessionResponse_Message() {}
 
 func (*SessionResponse_LeaseRenewal) isSessionResponse_Message() {}
@@ -448,6 +480,8 @@ func (*SessionResponse_Probe) isSessionResponse_Message() {}
 func (*SessionResponse_ForgetRun) isSessionResponse_Message() {}
 
 func (*SessionResponse_Shift) isSessionResponse_Message() {}
+
+func (*SessionResponse_Examine) isSessionResponse_Message() {}
 
 // Hello registers an agent.
 type Hello struct {
@@ -2239,6 +2273,126 @@ func (x *ProbeResult) GetSingleWords() string {
 	return ""
 }
 
+// Examine asks an agent how fit its host is for load. It sends none.
+type Examine struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Comes back with the answer.
+	ExaminationId string `protobuf:"bytes,1,opt,name=examination_id,json=examinationId,proto3" json:"examination_id,omitempty"`
+	// Base URL of an endpoint to reach; empty looks at the host alone.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// Key for it.
+	ApiKey        string `protobuf:"bytes,3,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Examine) Reset() {
+	*x = Examine{}
+	mi := &file_stampede_v1_agent_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Examine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Examine) ProtoMessage() {}
+
+func (x *Examine) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_agent_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Examine.ProtoReflect.Descriptor instead.
+func (*Examine) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_agent_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Examine) GetExaminationId() string {
+	if x != nil {
+		return x.ExaminationId
+	}
+	return ""
+}
+
+func (x *Examine) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Examine) GetApiKey() string {
+	if x != nil {
+		return x.ApiKey
+	}
+	return ""
+}
+
+// Examination is what an agent found. It is sent once: who asked and got no
+// answer asks again.
+type Examination struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From the question.
+	ExaminationId string `protobuf:"bytes,1,opt,name=examination_id,json=examinationId,proto3" json:"examination_id,omitempty"`
+	// The findings.
+	Findings      []*Finding `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Examination) Reset() {
+	*x = Examination{}
+	mi := &file_stampede_v1_agent_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Examination) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Examination) ProtoMessage() {}
+
+func (x *Examination) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_agent_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Examination.ProtoReflect.Descriptor instead.
+func (*Examination) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_agent_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Examination) GetExaminationId() string {
+	if x != nil {
+		return x.ExaminationId
+	}
+	return ""
+}
+
+func (x *Examination) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
 // Goodbye announces that the agent leaves.
 type Goodbye struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2250,7 +2404,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_stampede_v1_agent_service_proto_msgTypes[21]
+	mi := &file_stampede_v1_agent_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2262,7 +2416,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_agent_service_proto_msgTypes[21]
+	mi := &file_stampede_v1_agent_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2275,7 +2429,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_agent_service_proto_rawDescGZIP(), []int{21}
+	return file_stampede_v1_agent_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Goodbye) GetReason() string {
@@ -2296,7 +2450,7 @@ type FetchCorpusRequest struct {
 
 func (x *FetchCorpusRequest) Reset() {
 	*x = FetchCorpusRequest{}
-	mi := &file_stampede_v1_agent_service_proto_msgTypes[22]
+	mi := &file_stampede_v1_agent_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2308,7 +2462,7 @@ func (x *FetchCorpusRequest) String() string {
 func (*FetchCorpusRequest) ProtoMessage() {}
 
 func (x *FetchCorpusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_agent_service_proto_msgTypes[22]
+	mi := &file_stampede_v1_agent_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2321,7 +2475,7 @@ func (x *FetchCorpusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchCorpusRequest.ProtoReflect.Descriptor instead.
 func (*FetchCorpusRequest) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_agent_service_proto_rawDescGZIP(), []int{22}
+	return file_stampede_v1_agent_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FetchCorpusRequest) GetCorpusHash() string {
@@ -2342,7 +2496,7 @@ type FetchCorpusResponse struct {
 
 func (x *FetchCorpusResponse) Reset() {
 	*x = FetchCorpusResponse{}
-	mi := &file_stampede_v1_agent_service_proto_msgTypes[23]
+	mi := &file_stampede_v1_agent_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2354,7 +2508,7 @@ func (x *FetchCorpusResponse) String() string {
 func (*FetchCorpusResponse) ProtoMessage() {}
 
 func (x *FetchCorpusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_agent_service_proto_msgTypes[23]
+	mi := &file_stampede_v1_agent_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2367,7 +2521,7 @@ func (x *FetchCorpusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchCorpusResponse.ProtoReflect.Descriptor instead.
 func (*FetchCorpusResponse) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_agent_service_proto_rawDescGZIP(), []int{23}
+	return file_stampede_v1_agent_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FetchCorpusResponse) GetData() []byte {
@@ -2381,15 +2535,16 @@ var File_stampede_v1_agent_service_proto protoreflect.FileDescriptor
 
 const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstampede/v1/agent_service.proto\x12\vstampede.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18stampede/v1/sample.proto\x1a\x16stampede/v1/spec.proto\"\xee\x02\n" +
+	"\x1fstampede/v1/agent_service.proto\x12\vstampede.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19stampede/v1/finding.proto\x1a\x18stampede/v1/sample.proto\x1a\x16stampede/v1/spec.proto\"\xac\x03\n" +
 	"\x0eSessionRequest\x12*\n" +
 	"\x05hello\x18\x01 \x01(\v2\x12.stampede.v1.HelloH\x00R\x05hello\x126\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x16.stampede.v1.HeartbeatH\x00R\theartbeat\x12=\n" +
 	"\fshard_update\x18\x03 \x01(\v2\x18.stampede.v1.ShardUpdateH\x00R\vshardUpdate\x12=\n" +
 	"\fsample_batch\x18\x04 \x01(\v2\x18.stampede.v1.SampleBatchH\x00R\vsampleBatch\x12=\n" +
 	"\fprobe_result\x18\x05 \x01(\v2\x18.stampede.v1.ProbeResultH\x00R\vprobeResult\x120\n" +
-	"\agoodbye\x18\x06 \x01(\v2\x14.stampede.v1.GoodbyeH\x00R\agoodbyeB\t\n" +
-	"\amessage\"\x8b\x04\n" +
+	"\agoodbye\x18\x06 \x01(\v2\x14.stampede.v1.GoodbyeH\x00R\agoodbye\x12<\n" +
+	"\vexamination\x18\a \x01(\v2\x18.stampede.v1.ExaminationH\x00R\vexaminationB\t\n" +
+	"\amessage\"\xbd\x04\n" +
 	"\x0fSessionResponse\x120\n" +
 	"\awelcome\x18\x01 \x01(\v2\x14.stampede.v1.WelcomeH\x00R\awelcome\x12@\n" +
 	"\rlease_renewal\x18\x02 \x01(\v2\x19.stampede.v1.LeaseRenewalH\x00R\fleaseRenewal\x12:\n" +
@@ -2404,7 +2559,9 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\x05probe\x18\a \x01(\v2\x12.stampede.v1.ProbeH\x00R\x05probe\x127\n" +
 	"\n" +
 	"forget_run\x18\b \x01(\v2\x16.stampede.v1.ForgetRunH\x00R\tforgetRun\x12*\n" +
-	"\x05shift\x18\t \x01(\v2\x12.stampede.v1.ShiftH\x00R\x05shiftB\t\n" +
+	"\x05shift\x18\t \x01(\v2\x12.stampede.v1.ShiftH\x00R\x05shift\x120\n" +
+	"\aexamine\x18\n" +
+	" \x01(\v2\x14.stampede.v1.ExamineH\x00R\aexamineB\t\n" +
 	"\amessage\"\x96\x02\n" +
 	"\x05Hello\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12#\n" +
@@ -2565,7 +2722,14 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\x0ftokens_per_word\x18\n" +
 	" \x01(\x01R\rtokensPerWord\x12\x1a\n" +
 	"\bsequence\x18\v \x01(\x05R\bsequence\x12!\n" +
-	"\fsingle_words\x18\x14 \x01(\tR\vsingleWords\"!\n" +
+	"\fsingle_words\x18\x14 \x01(\tR\vsingleWords\"[\n" +
+	"\aExamine\x12%\n" +
+	"\x0eexamination_id\x18\x01 \x01(\tR\rexaminationId\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x17\n" +
+	"\aapi_key\x18\x03 \x01(\tR\x06apiKey\"f\n" +
+	"\vExamination\x12%\n" +
+	"\x0eexamination_id\x18\x01 \x01(\tR\rexaminationId\x120\n" +
+	"\bfindings\x18\x02 \x03(\v2\x14.stampede.v1.FindingR\bfindings\"!\n" +
 	"\aGoodbye\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"5\n" +
 	"\x12FetchCorpusRequest\x12\x1f\n" +
@@ -2598,7 +2762,7 @@ func file_stampede_v1_agent_service_proto_rawDescGZIP() []byte {
 }
 
 var file_stampede_v1_agent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_stampede_v1_agent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_stampede_v1_agent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_stampede_v1_agent_service_proto_goTypes = []any{
 	(ShardState)(0),               // 0: stampede.v1.ShardState
 	(*SessionRequest)(nil),        // 1: stampede.v1.SessionRequest
@@ -2622,13 +2786,16 @@ var file_stampede_v1_agent_service_proto_goTypes = []any{
 	(*SampleAck)(nil),             // 19: stampede.v1.SampleAck
 	(*Probe)(nil),                 // 20: stampede.v1.Probe
 	(*ProbeResult)(nil),           // 21: stampede.v1.ProbeResult
-	(*Goodbye)(nil),               // 22: stampede.v1.Goodbye
-	(*FetchCorpusRequest)(nil),    // 23: stampede.v1.FetchCorpusRequest
-	(*FetchCorpusResponse)(nil),   // 24: stampede.v1.FetchCorpusResponse
-	(*durationpb.Duration)(nil),   // 25: google.protobuf.Duration
-	(*Spec)(nil),                  // 26: stampede.v1.Spec
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*Sample)(nil),                // 28: stampede.v1.Sample
+	(*Examine)(nil),               // 22: stampede.v1.Examine
+	(*Examination)(nil),           // 23: stampede.v1.Examination
+	(*Goodbye)(nil),               // 24: stampede.v1.Goodbye
+	(*FetchCorpusRequest)(nil),    // 25: stampede.v1.FetchCorpusRequest
+	(*FetchCorpusResponse)(nil),   // 26: stampede.v1.FetchCorpusResponse
+	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*Spec)(nil),                  // 28: stampede.v1.Spec
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*Sample)(nil),                // 30: stampede.v1.Sample
+	(*Finding)(nil),               // 31: stampede.v1.Finding
 }
 var file_stampede_v1_agent_service_proto_depIdxs = []int32{
 	3,  // 0: stampede.v1.SessionRequest.hello:type_name -> stampede.v1.Hello
@@ -2636,48 +2803,51 @@ var file_stampede_v1_agent_service_proto_depIdxs = []int32{
 	16, // 2: stampede.v1.SessionRequest.shard_update:type_name -> stampede.v1.ShardUpdate
 	18, // 3: stampede.v1.SessionRequest.sample_batch:type_name -> stampede.v1.SampleBatch
 	21, // 4: stampede.v1.SessionRequest.probe_result:type_name -> stampede.v1.ProbeResult
-	22, // 5: stampede.v1.SessionRequest.goodbye:type_name -> stampede.v1.Goodbye
-	6,  // 6: stampede.v1.SessionResponse.welcome:type_name -> stampede.v1.Welcome
-	9,  // 7: stampede.v1.SessionResponse.lease_renewal:type_name -> stampede.v1.LeaseRenewal
-	11, // 8: stampede.v1.SessionResponse.start_shard:type_name -> stampede.v1.StartShard
-	12, // 9: stampede.v1.SessionResponse.start_phase:type_name -> stampede.v1.StartPhase
-	14, // 10: stampede.v1.SessionResponse.stop_shard:type_name -> stampede.v1.StopShard
-	19, // 11: stampede.v1.SessionResponse.sample_ack:type_name -> stampede.v1.SampleAck
-	20, // 12: stampede.v1.SessionResponse.probe:type_name -> stampede.v1.Probe
-	15, // 13: stampede.v1.SessionResponse.forget_run:type_name -> stampede.v1.ForgetRun
-	13, // 14: stampede.v1.SessionResponse.shift:type_name -> stampede.v1.Shift
-	4,  // 15: stampede.v1.Hello.shards:type_name -> stampede.v1.ShardRef
-	5,  // 16: stampede.v1.ShardRef.shard:type_name -> stampede.v1.Shard
-	25, // 17: stampede.v1.Welcome.lease_duration:type_name -> google.protobuf.Duration
-	25, // 18: stampede.v1.Welcome.heartbeat_period:type_name -> google.protobuf.Duration
-	8,  // 19: stampede.v1.Heartbeat.shards:type_name -> stampede.v1.ShardProgress
-	4,  // 20: stampede.v1.ShardProgress.ref:type_name -> stampede.v1.ShardRef
-	10, // 21: stampede.v1.LeaseRenewal.permits:type_name -> stampede.v1.Permit
-	25, // 22: stampede.v1.LeaseRenewal.heartbeat_period:type_name -> google.protobuf.Duration
-	4,  // 23: stampede.v1.Permit.ref:type_name -> stampede.v1.ShardRef
-	4,  // 24: stampede.v1.StartShard.ref:type_name -> stampede.v1.ShardRef
-	26, // 25: stampede.v1.StartShard.spec:type_name -> stampede.v1.Spec
-	27, // 26: stampede.v1.StartShard.anchor_time:type_name -> google.protobuf.Timestamp
-	10, // 27: stampede.v1.StartShard.permit:type_name -> stampede.v1.Permit
-	12, // 28: stampede.v1.StartShard.phases:type_name -> stampede.v1.StartPhase
-	27, // 29: stampede.v1.StartPhase.anchor_time:type_name -> google.protobuf.Timestamp
-	25, // 30: stampede.v1.StopShard.drain_timeout:type_name -> google.protobuf.Duration
-	4,  // 31: stampede.v1.ShardUpdate.ref:type_name -> stampede.v1.ShardRef
-	0,  // 32: stampede.v1.ShardUpdate.state:type_name -> stampede.v1.ShardState
-	17, // 33: stampede.v1.ShardUpdate.self_audit:type_name -> stampede.v1.SelfAudit
-	4,  // 34: stampede.v1.SampleBatch.ref:type_name -> stampede.v1.ShardRef
-	28, // 35: stampede.v1.SampleBatch.samples:type_name -> stampede.v1.Sample
-	4,  // 36: stampede.v1.SampleAck.ref:type_name -> stampede.v1.ShardRef
-	26, // 37: stampede.v1.Probe.spec:type_name -> stampede.v1.Spec
-	1,  // 38: stampede.v1.AgentService.Session:input_type -> stampede.v1.SessionRequest
-	23, // 39: stampede.v1.AgentService.FetchCorpus:input_type -> stampede.v1.FetchCorpusRequest
-	2,  // 40: stampede.v1.AgentService.Session:output_type -> stampede.v1.SessionResponse
-	24, // 41: stampede.v1.AgentService.FetchCorpus:output_type -> stampede.v1.FetchCorpusResponse
-	40, // [40:42] is the sub-list for method output_type
-	38, // [38:40] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	24, // 5: stampede.v1.SessionRequest.goodbye:type_name -> stampede.v1.Goodbye
+	23, // 6: stampede.v1.SessionRequest.examination:type_name -> stampede.v1.Examination
+	6,  // 7: stampede.v1.SessionResponse.welcome:type_name -> stampede.v1.Welcome
+	9,  // 8: stampede.v1.SessionResponse.lease_renewal:type_name -> stampede.v1.LeaseRenewal
+	11, // 9: stampede.v1.SessionResponse.start_shard:type_name -> stampede.v1.StartShard
+	12, // 10: stampede.v1.SessionResponse.start_phase:type_name -> stampede.v1.StartPhase
+	14, // 11: stampede.v1.SessionResponse.stop_shard:type_name -> stampede.v1.StopShard
+	19, // 12: stampede.v1.SessionResponse.sample_ack:type_name -> stampede.v1.SampleAck
+	20, // 13: stampede.v1.SessionResponse.probe:type_name -> stampede.v1.Probe
+	15, // 14: stampede.v1.SessionResponse.forget_run:type_name -> stampede.v1.ForgetRun
+	13, // 15: stampede.v1.SessionResponse.shift:type_name -> stampede.v1.Shift
+	22, // 16: stampede.v1.SessionResponse.examine:type_name -> stampede.v1.Examine
+	4,  // 17: stampede.v1.Hello.shards:type_name -> stampede.v1.ShardRef
+	5,  // 18: stampede.v1.ShardRef.shard:type_name -> stampede.v1.Shard
+	27, // 19: stampede.v1.Welcome.lease_duration:type_name -> google.protobuf.Duration
+	27, // 20: stampede.v1.Welcome.heartbeat_period:type_name -> google.protobuf.Duration
+	8,  // 21: stampede.v1.Heartbeat.shards:type_name -> stampede.v1.ShardProgress
+	4,  // 22: stampede.v1.ShardProgress.ref:type_name -> stampede.v1.ShardRef
+	10, // 23: stampede.v1.LeaseRenewal.permits:type_name -> stampede.v1.Permit
+	27, // 24: stampede.v1.LeaseRenewal.heartbeat_period:type_name -> google.protobuf.Duration
+	4,  // 25: stampede.v1.Permit.ref:type_name -> stampede.v1.ShardRef
+	4,  // 26: stampede.v1.StartShard.ref:type_name -> stampede.v1.ShardRef
+	28, // 27: stampede.v1.StartShard.spec:type_name -> stampede.v1.Spec
+	29, // 28: stampede.v1.StartShard.anchor_time:type_name -> google.protobuf.Timestamp
+	10, // 29: stampede.v1.StartShard.permit:type_name -> stampede.v1.Permit
+	12, // 30: stampede.v1.StartShard.phases:type_name -> stampede.v1.StartPhase
+	29, // 31: stampede.v1.StartPhase.anchor_time:type_name -> google.protobuf.Timestamp
+	27, // 32: stampede.v1.StopShard.drain_timeout:type_name -> google.protobuf.Duration
+	4,  // 33: stampede.v1.ShardUpdate.ref:type_name -> stampede.v1.ShardRef
+	0,  // 34: stampede.v1.ShardUpdate.state:type_name -> stampede.v1.ShardState
+	17, // 35: stampede.v1.ShardUpdate.self_audit:type_name -> stampede.v1.SelfAudit
+	4,  // 36: stampede.v1.SampleBatch.ref:type_name -> stampede.v1.ShardRef
+	30, // 37: stampede.v1.SampleBatch.samples:type_name -> stampede.v1.Sample
+	4,  // 38: stampede.v1.SampleAck.ref:type_name -> stampede.v1.ShardRef
+	28, // 39: stampede.v1.Probe.spec:type_name -> stampede.v1.Spec
+	31, // 40: stampede.v1.Examination.findings:type_name -> stampede.v1.Finding
+	1,  // 41: stampede.v1.AgentService.Session:input_type -> stampede.v1.SessionRequest
+	25, // 42: stampede.v1.AgentService.FetchCorpus:input_type -> stampede.v1.FetchCorpusRequest
+	2,  // 43: stampede.v1.AgentService.Session:output_type -> stampede.v1.SessionResponse
+	26, // 44: stampede.v1.AgentService.FetchCorpus:output_type -> stampede.v1.FetchCorpusResponse
+	43, // [43:45] is the sub-list for method output_type
+	41, // [41:43] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_stampede_v1_agent_service_proto_init() }
@@ -2685,6 +2855,7 @@ func file_stampede_v1_agent_service_proto_init() {
 	if File_stampede_v1_agent_service_proto != nil {
 		return
 	}
+	file_stampede_v1_finding_proto_init()
 	file_stampede_v1_sample_proto_init()
 	file_stampede_v1_spec_proto_init()
 	file_stampede_v1_agent_service_proto_msgTypes[0].OneofWrappers = []any{
@@ -2694,6 +2865,7 @@ func file_stampede_v1_agent_service_proto_init() {
 		(*SessionRequest_SampleBatch)(nil),
 		(*SessionRequest_ProbeResult)(nil),
 		(*SessionRequest_Goodbye)(nil),
+		(*SessionRequest_Examination)(nil),
 	}
 	file_stampede_v1_agent_service_proto_msgTypes[1].OneofWrappers = []any{
 		(*SessionResponse_Welcome)(nil),
@@ -2705,6 +2877,7 @@ func file_stampede_v1_agent_service_proto_init() {
 		(*SessionResponse_Probe)(nil),
 		(*SessionResponse_ForgetRun)(nil),
 		(*SessionResponse_Shift)(nil),
+		(*SessionResponse_Examine)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2712,7 +2885,7 @@ func file_stampede_v1_agent_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stampede_v1_agent_service_proto_rawDesc), len(file_stampede_v1_agent_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1228,6 +1228,171 @@ func (x *Agent) GetClockStepCount() int64 {
 	return 0
 }
 
+// ExamineAgentsRequest says what to look at.
+type ExamineAgentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Base URL of an endpoint to reach from every agent; empty: none.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// Key for it.
+	ApiKey        string `protobuf:"bytes,2,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineAgentsRequest) Reset() {
+	*x = ExamineAgentsRequest{}
+	mi := &file_stampede_v1_test_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineAgentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineAgentsRequest) ProtoMessage() {}
+
+func (x *ExamineAgentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_test_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineAgentsRequest.ProtoReflect.Descriptor instead.
+func (*ExamineAgentsRequest) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_test_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ExamineAgentsRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *ExamineAgentsRequest) GetApiKey() string {
+	if x != nil {
+		return x.ApiKey
+	}
+	return ""
+}
+
+// ExamineAgentsResponse is what the agents found.
+type ExamineAgentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The agents, by name.
+	Agents        []*AgentExamination `protobuf:"bytes,1,rep,name=agents,proto3" json:"agents,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineAgentsResponse) Reset() {
+	*x = ExamineAgentsResponse{}
+	mi := &file_stampede_v1_test_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineAgentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineAgentsResponse) ProtoMessage() {}
+
+func (x *ExamineAgentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_test_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineAgentsResponse.ProtoReflect.Descriptor instead.
+func (*ExamineAgentsResponse) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_test_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ExamineAgentsResponse) GetAgents() []*AgentExamination {
+	if x != nil {
+		return x.Agents
+	}
+	return nil
+}
+
+// AgentExamination is what one agent found.
+type AgentExamination struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The agent.
+	Agent *Agent `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	// Its findings; empty when it did not answer.
+	Findings []*Finding `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"`
+	// Why there are none.
+	Problem       string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgentExamination) Reset() {
+	*x = AgentExamination{}
+	mi := &file_stampede_v1_test_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgentExamination) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgentExamination) ProtoMessage() {}
+
+func (x *AgentExamination) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_test_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgentExamination.ProtoReflect.Descriptor instead.
+func (*AgentExamination) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_test_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *AgentExamination) GetAgent() *Agent {
+	if x != nil {
+		return x.Agent
+	}
+	return nil
+}
+
+func (x *AgentExamination) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *AgentExamination) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 // UploadDatasetRequest is one piece of a file.
 type UploadDatasetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1250,7 +1415,7 @@ type UploadDatasetRequest struct {
 
 func (x *UploadDatasetRequest) Reset() {
 	*x = UploadDatasetRequest{}
-	mi := &file_stampede_v1_test_service_proto_msgTypes[21]
+	mi := &file_stampede_v1_test_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1262,7 +1427,7 @@ func (x *UploadDatasetRequest) String() string {
 func (*UploadDatasetRequest) ProtoMessage() {}
 
 func (x *UploadDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_test_service_proto_msgTypes[21]
+	mi := &file_stampede_v1_test_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1275,7 +1440,7 @@ func (x *UploadDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadDatasetRequest.ProtoReflect.Descriptor instead.
 func (*UploadDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_test_service_proto_rawDescGZIP(), []int{21}
+	return file_stampede_v1_test_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UploadDatasetRequest) GetFileName() string {
@@ -1327,7 +1492,7 @@ type UploadDatasetResponse struct {
 
 func (x *UploadDatasetResponse) Reset() {
 	*x = UploadDatasetResponse{}
-	mi := &file_stampede_v1_test_service_proto_msgTypes[22]
+	mi := &file_stampede_v1_test_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1504,7 @@ func (x *UploadDatasetResponse) String() string {
 func (*UploadDatasetResponse) ProtoMessage() {}
 
 func (x *UploadDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_test_service_proto_msgTypes[22]
+	mi := &file_stampede_v1_test_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1517,7 @@ func (x *UploadDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadDatasetResponse.ProtoReflect.Descriptor instead.
 func (*UploadDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_test_service_proto_rawDescGZIP(), []int{22}
+	return file_stampede_v1_test_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UploadDatasetResponse) GetCorpusHash() string {
@@ -1373,7 +1538,7 @@ var File_stampede_v1_test_service_proto protoreflect.FileDescriptor
 
 const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1estampede/v1/test_service.proto\x12\vstampede.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18stampede/v1/sample.proto\x1a\x16stampede/v1/spec.proto\x1a\x16stampede/v1/test.proto\"t\n" +
+	"\x1estampede/v1/test_service.proto\x12\vstampede.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19stampede/v1/finding.proto\x1a\x18stampede/v1/sample.proto\x1a\x16stampede/v1/spec.proto\x1a\x16stampede/v1/test.proto\"t\n" +
 	"\x13RegisterTestRequest\x12%\n" +
 	"\x04spec\x18\x01 \x01(\v2\x11.stampede.v1.SpecR\x04spec\x12\x1d\n" +
 	"\n" +
@@ -1447,7 +1612,16 @@ const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\x0fin_flight_count\x18\f \x01(\x03R\rinFlightCount\x12&\n" +
 	"\x0fclock_drift_ppb\x18\r \x01(\x03R\rclockDriftPpb\x121\n" +
 	"\x15clock_drift_bound_ppb\x18\x0e \x01(\x03R\x12clockDriftBoundPpb\x12(\n" +
-	"\x10clock_step_count\x18\x0f \x01(\x03R\x0eclockStepCount\"\x9c\x01\n" +
+	"\x10clock_step_count\x18\x0f \x01(\x03R\x0eclockStepCount\"A\n" +
+	"\x14ExamineAgentsRequest\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12\x17\n" +
+	"\aapi_key\x18\x02 \x01(\tR\x06apiKey\"N\n" +
+	"\x15ExamineAgentsResponse\x125\n" +
+	"\x06agents\x18\x01 \x03(\v2\x1d.stampede.v1.AgentExaminationR\x06agents\"\x88\x01\n" +
+	"\x10AgentExamination\x12(\n" +
+	"\x05agent\x18\x01 \x01(\v2\x12.stampede.v1.AgentR\x05agent\x120\n" +
+	"\bfindings\x18\x02 \x03(\v2\x14.stampede.v1.FindingR\bfindings\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\x9c\x01\n" +
 	"\x14UploadDatasetRequest\x12\x1b\n" +
 	"\tfile_name\x18\x01 \x01(\tR\bfileName\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x16\n" +
@@ -1460,7 +1634,8 @@ const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\vcorpus_hash\x18\x01 \x01(\tR\n" +
 	"corpusHash\x12\x1d\n" +
 	"\n" +
-	"size_bytes\x18\x02 \x01(\x03R\tsizeBytes2\xc4\t\n" +
+	"size_bytes\x18\x02 \x01(\x03R\tsizeBytes2\xbb\n" +
+	"\n" +
 	"\vTestService\x12i\n" +
 	"\fRegisterTest\x12 .stampede.v1.RegisterTestRequest\x1a!.stampede.v1.RegisterTestResponse\"\x14\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/tests\x12p\n" +
 	"\tStartTest\x12\x1d.stampede.v1.StartTestRequest\x1a\x1e.stampede.v1.StartTestResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/tests/{test_id}/start\x12t\n" +
@@ -1475,7 +1650,8 @@ const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\rStreamSamples\x12!.stampede.v1.StreamSamplesRequest\x1a\".stampede.v1.StreamSamplesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/tests/{test_id}/samples0\x01\x12a\n" +
 	"\n" +
 	"ListAgents\x12\x1e.stampede.v1.ListAgentsRequest\x1a\x1f.stampede.v1.ListAgentsResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/agents\x12q\n" +
+	"/v1/agents\x12u\n" +
+	"\rExamineAgents\x12!.stampede.v1.ExamineAgentsRequest\x1a\".stampede.v1.ExamineAgentsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/agents/examine\x12q\n" +
 	"\rUploadDataset\x12!.stampede.v1.UploadDatasetRequest\x1a\".stampede.v1.UploadDatasetResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/datasets(\x01BAZ?github.com/stampede-bench/stampede/proto/stampede/v1;stampedev1b\x06proto3"
 
 var (
@@ -1490,7 +1666,7 @@ func file_stampede_v1_test_service_proto_rawDescGZIP() []byte {
 	return file_stampede_v1_test_service_proto_rawDescData
 }
 
-var file_stampede_v1_test_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_stampede_v1_test_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_stampede_v1_test_service_proto_goTypes = []any{
 	(*RegisterTestRequest)(nil),   // 0: stampede.v1.RegisterTestRequest
 	(*RegisterTestResponse)(nil),  // 1: stampede.v1.RegisterTestResponse
@@ -1513,52 +1689,61 @@ var file_stampede_v1_test_service_proto_goTypes = []any{
 	(*ListAgentsRequest)(nil),     // 18: stampede.v1.ListAgentsRequest
 	(*ListAgentsResponse)(nil),    // 19: stampede.v1.ListAgentsResponse
 	(*Agent)(nil),                 // 20: stampede.v1.Agent
-	(*UploadDatasetRequest)(nil),  // 21: stampede.v1.UploadDatasetRequest
-	(*UploadDatasetResponse)(nil), // 22: stampede.v1.UploadDatasetResponse
-	(*Spec)(nil),                  // 23: stampede.v1.Spec
-	(*Test)(nil),                  // 24: stampede.v1.Test
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(*Sample)(nil),                // 26: stampede.v1.Sample
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*ExamineAgentsRequest)(nil),  // 21: stampede.v1.ExamineAgentsRequest
+	(*ExamineAgentsResponse)(nil), // 22: stampede.v1.ExamineAgentsResponse
+	(*AgentExamination)(nil),      // 23: stampede.v1.AgentExamination
+	(*UploadDatasetRequest)(nil),  // 24: stampede.v1.UploadDatasetRequest
+	(*UploadDatasetResponse)(nil), // 25: stampede.v1.UploadDatasetResponse
+	(*Spec)(nil),                  // 26: stampede.v1.Spec
+	(*Test)(nil),                  // 27: stampede.v1.Test
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*Sample)(nil),                // 29: stampede.v1.Sample
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(*Finding)(nil),               // 31: stampede.v1.Finding
 }
 var file_stampede_v1_test_service_proto_depIdxs = []int32{
-	23, // 0: stampede.v1.RegisterTestRequest.spec:type_name -> stampede.v1.Spec
-	24, // 1: stampede.v1.CancelTestResponse.test:type_name -> stampede.v1.Test
-	24, // 2: stampede.v1.GetTestResponse.test:type_name -> stampede.v1.Test
-	24, // 3: stampede.v1.ListTestsResponse.tests:type_name -> stampede.v1.Test
-	24, // 4: stampede.v1.WatchTestResponse.test:type_name -> stampede.v1.Test
-	25, // 5: stampede.v1.StreamSamplesResponse.anchor_time:type_name -> google.protobuf.Timestamp
-	26, // 6: stampede.v1.StreamSamplesResponse.samples:type_name -> stampede.v1.Sample
+	26, // 0: stampede.v1.RegisterTestRequest.spec:type_name -> stampede.v1.Spec
+	27, // 1: stampede.v1.CancelTestResponse.test:type_name -> stampede.v1.Test
+	27, // 2: stampede.v1.GetTestResponse.test:type_name -> stampede.v1.Test
+	27, // 3: stampede.v1.ListTestsResponse.tests:type_name -> stampede.v1.Test
+	27, // 4: stampede.v1.WatchTestResponse.test:type_name -> stampede.v1.Test
+	28, // 5: stampede.v1.StreamSamplesResponse.anchor_time:type_name -> google.protobuf.Timestamp
+	29, // 6: stampede.v1.StreamSamplesResponse.samples:type_name -> stampede.v1.Sample
 	20, // 7: stampede.v1.ListAgentsResponse.agents:type_name -> stampede.v1.Agent
-	25, // 8: stampede.v1.Agent.connect_time:type_name -> google.protobuf.Timestamp
-	27, // 9: stampede.v1.Agent.lease_remaining_duration:type_name -> google.protobuf.Duration
-	0,  // 10: stampede.v1.TestService.RegisterTest:input_type -> stampede.v1.RegisterTestRequest
-	2,  // 11: stampede.v1.TestService.StartTest:input_type -> stampede.v1.StartTestRequest
-	4,  // 12: stampede.v1.TestService.CancelTest:input_type -> stampede.v1.CancelTestRequest
-	6,  // 13: stampede.v1.TestService.GetTest:input_type -> stampede.v1.GetTestRequest
-	8,  // 14: stampede.v1.TestService.ListTests:input_type -> stampede.v1.ListTestsRequest
-	10, // 15: stampede.v1.TestService.DeleteTest:input_type -> stampede.v1.DeleteTestRequest
-	12, // 16: stampede.v1.TestService.WatchTest:input_type -> stampede.v1.WatchTestRequest
-	14, // 17: stampede.v1.TestService.GetReport:input_type -> stampede.v1.GetReportRequest
-	16, // 18: stampede.v1.TestService.StreamSamples:input_type -> stampede.v1.StreamSamplesRequest
-	18, // 19: stampede.v1.TestService.ListAgents:input_type -> stampede.v1.ListAgentsRequest
-	21, // 20: stampede.v1.TestService.UploadDataset:input_type -> stampede.v1.UploadDatasetRequest
-	1,  // 21: stampede.v1.TestService.RegisterTest:output_type -> stampede.v1.RegisterTestResponse
-	3,  // 22: stampede.v1.TestService.StartTest:output_type -> stampede.v1.StartTestResponse
-	5,  // 23: stampede.v1.TestService.CancelTest:output_type -> stampede.v1.CancelTestResponse
-	7,  // 24: stampede.v1.TestService.GetTest:output_type -> stampede.v1.GetTestResponse
-	9,  // 25: stampede.v1.TestService.ListTests:output_type -> stampede.v1.ListTestsResponse
-	11, // 26: stampede.v1.TestService.DeleteTest:output_type -> stampede.v1.DeleteTestResponse
-	13, // 27: stampede.v1.TestService.WatchTest:output_type -> stampede.v1.WatchTestResponse
-	15, // 28: stampede.v1.TestService.GetReport:output_type -> stampede.v1.GetReportResponse
-	17, // 29: stampede.v1.TestService.StreamSamples:output_type -> stampede.v1.StreamSamplesResponse
-	19, // 30: stampede.v1.TestService.ListAgents:output_type -> stampede.v1.ListAgentsResponse
-	22, // 31: stampede.v1.TestService.UploadDataset:output_type -> stampede.v1.UploadDatasetResponse
-	21, // [21:32] is the sub-list for method output_type
-	10, // [10:21] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	28, // 8: stampede.v1.Agent.connect_time:type_name -> google.protobuf.Timestamp
+	30, // 9: stampede.v1.Agent.lease_remaining_duration:type_name -> google.protobuf.Duration
+	23, // 10: stampede.v1.ExamineAgentsResponse.agents:type_name -> stampede.v1.AgentExamination
+	20, // 11: stampede.v1.AgentExamination.agent:type_name -> stampede.v1.Agent
+	31, // 12: stampede.v1.AgentExamination.findings:type_name -> stampede.v1.Finding
+	0,  // 13: stampede.v1.TestService.RegisterTest:input_type -> stampede.v1.RegisterTestRequest
+	2,  // 14: stampede.v1.TestService.StartTest:input_type -> stampede.v1.StartTestRequest
+	4,  // 15: stampede.v1.TestService.CancelTest:input_type -> stampede.v1.CancelTestRequest
+	6,  // 16: stampede.v1.TestService.GetTest:input_type -> stampede.v1.GetTestRequest
+	8,  // 17: stampede.v1.TestService.ListTests:input_type -> stampede.v1.ListTestsRequest
+	10, // 18: stampede.v1.TestService.DeleteTest:input_type -> stampede.v1.DeleteTestRequest
+	12, // 19: stampede.v1.TestService.WatchTest:input_type -> stampede.v1.WatchTestRequest
+	14, // 20: stampede.v1.TestService.GetReport:input_type -> stampede.v1.GetReportRequest
+	16, // 21: stampede.v1.TestService.StreamSamples:input_type -> stampede.v1.StreamSamplesRequest
+	18, // 22: stampede.v1.TestService.ListAgents:input_type -> stampede.v1.ListAgentsRequest
+	21, // 23: stampede.v1.TestService.ExamineAgents:input_type -> stampede.v1.ExamineAgentsRequest
+	24, // 24: stampede.v1.TestService.UploadDataset:input_type -> stampede.v1.UploadDatasetRequest
+	1,  // 25: stampede.v1.TestService.RegisterTest:output_type -> stampede.v1.RegisterTestResponse
+	3,  // 26: stampede.v1.TestService.StartTest:output_type -> stampede.v1.StartTestResponse
+	5,  // 27: stampede.v1.TestService.CancelTest:output_type -> stampede.v1.CancelTestResponse
+	7,  // 28: stampede.v1.TestService.GetTest:output_type -> stampede.v1.GetTestResponse
+	9,  // 29: stampede.v1.TestService.ListTests:output_type -> stampede.v1.ListTestsResponse
+	11, // 30: stampede.v1.TestService.DeleteTest:output_type -> stampede.v1.DeleteTestResponse
+	13, // 31: stampede.v1.TestService.WatchTest:output_type -> stampede.v1.WatchTestResponse
+	15, // 32: stampede.v1.TestService.GetReport:output_type -> stampede.v1.GetReportResponse
+	17, // 33: stampede.v1.TestService.StreamSamples:output_type -> stampede.v1.StreamSamplesResponse
+	19, // 34: stampede.v1.TestService.ListAgents:output_type -> stampede.v1.ListAgentsResponse
+	22, // 35: stampede.v1.TestService.ExamineAgents:output_type -> stampede.v1.ExamineAgentsResponse
+	25, // 36: stampede.v1.TestService.UploadDataset:output_type -> stampede.v1.UploadDatasetResponse
+	25, // [25:37] is the sub-list for method output_type
+	13, // [13:25] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_stampede_v1_test_service_proto_init() }
@@ -1566,6 +1751,7 @@ func file_stampede_v1_test_service_proto_init() {
 	if File_stampede_v1_test_service_proto != nil {
 		return
 	}
+	file_stampede_v1_finding_proto_init()
 	file_stampede_v1_sample_proto_init()
 	file_stampede_v1_spec_proto_init()
 	file_stampede_v1_test_proto_init()
@@ -1575,7 +1761,7 @@ func file_stampede_v1_test_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stampede_v1_test_service_proto_rawDesc), len(file_stampede_v1_test_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

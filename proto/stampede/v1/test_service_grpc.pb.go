@@ -29,6 +29,7 @@ const (
 	TestService_GetReport_FullMethodName     = "/stampede.v1.TestService/GetReport"
 	TestService_StreamSamples_FullMethodName = "/stampede.v1.TestService/StreamSamples"
 	TestService_ListAgents_FullMethodName    = "/stampede.v1.TestService/ListAgents"
+	TestService_ExamineAgents_FullMethodName = "/stampede.v1.TestService/ExamineAgents"
 	TestService_UploadDataset_FullMethodName = "/stampede.v1.TestService/UploadDataset"
 )
 
@@ -62,6 +63,9 @@ type TestServiceClient interface {
 	StreamSamples(ctx context.Context, in *StreamSamplesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamSamplesResponse], error)
 	// ListAgents returns the agents that are connected.
 	ListAgents(ctx context.Context, in *ListAgentsRequest, opts ...grpc.CallOption) (*ListAgentsResponse, error)
+	// ExamineAgents has every connected agent look at its host, and at the way
+	// from it to an endpoint. It sends no load.
+	ExamineAgents(ctx context.Context, in *ExamineAgentsRequest, opts ...grpc.CallOption) (*ExamineAgentsResponse, error)
 	// UploadDataset brings the caller's data to the controller and returns the
 	// hash to put into dataset.corpus_hash.
 	UploadDataset(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadDatasetRequest, UploadDatasetResponse], error)
@@ -193,6 +197,16 @@ func (c *testServiceClient) ListAgents(ctx context.Context, in *ListAgentsReques
 	return out, nil
 }
 
+func (c *testServiceClient) ExamineAgents(ctx context.Context, in *ExamineAgentsRequest, opts ...grpc.CallOption) (*ExamineAgentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExamineAgentsResponse)
+	err := c.cc.Invoke(ctx, TestService_ExamineAgents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *testServiceClient) UploadDataset(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadDatasetRequest, UploadDatasetResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &TestService_ServiceDesc.Streams[2], TestService_UploadDataset_FullMethodName, cOpts...)
@@ -236,6 +250,9 @@ type TestServiceServer interface {
 	StreamSamples(*StreamSamplesRequest, grpc.ServerStreamingServer[StreamSamplesResponse]) error
 	// ListAgents returns the agents that are connected.
 	ListAgents(context.Context, *ListAgentsRequest) (*ListAgentsResponse, error)
+	// ExamineAgents has every connected agent look at its host, and at the way
+	// from it to an endpoint. It sends no load.
+	ExamineAgents(context.Context, *ExamineAgentsRequest) (*ExamineAgentsResponse, error)
 	// UploadDataset brings the caller's data to the controller and returns the
 	// hash to put into dataset.corpus_hash.
 	UploadDataset(grpc.ClientStreamingServer[UploadDatasetRequest, UploadDatasetResponse]) error
@@ -278,6 +295,9 @@ func (UnimplementedTestServiceServer) StreamSamples(*StreamSamplesRequest, grpc.
 }
 func (UnimplementedTestServiceServer) ListAgents(context.Context, *ListAgentsRequest) (*ListAgentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAgents not implemented")
+}
+func (UnimplementedTestServiceServer) ExamineAgents(context.Context, *ExamineAgentsRequest) (*ExamineAgentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExamineAgents not implemented")
 }
 func (UnimplementedTestServiceServer) UploadDataset(grpc.ClientStreamingServer[UploadDatasetRequest, UploadDatasetResponse]) error {
 	return status.Error(codes.Unimplemented, "method UploadDataset not implemented")
@@ -469,6 +489,24 @@ func _TestService_ListAgents_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TestService_ExamineAgents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExamineAgentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TestServiceServer).ExamineAgents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TestService_ExamineAgents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TestServiceServer).ExamineAgents(ctx, req.(*ExamineAgentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TestService_UploadDataset_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(TestServiceServer).UploadDataset(&grpc.GenericServerStream[UploadDatasetRequest, UploadDatasetResponse]{ServerStream: stream})
 }
@@ -514,6 +552,10 @@ var TestService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListAgents",
 			Handler:    _TestService_ListAgents_Handler,
+		},
+		{
+			MethodName: "ExamineAgents",
+			Handler:    _TestService_ExamineAgents_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
