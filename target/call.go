@@ -26,6 +26,10 @@ type call struct {
 	cancelled atomic.Bool
 	conn      atomic.Pointer[conn]
 
+	// In the pool's line, guarded by its lock.
+	ahead, behind *Call
+	waiting       bool
+
 	mu   sync.Mutex
 	stop context.CancelFunc // ends the dial that the call waits for
 }

@@ -194,19 +194,8 @@ func (cl *Client) Start(c *Call, done func(*Call, *measure.Exchange)) {
 		go cl.refuse(c, fault{KindCancelled, "given up before it was sent"})
 		return
 	}
-	for {
-		k := cl.pool.take()
-		if k == nil {
-			c.started = clock.Now()
-			cl.stats.cold.Add(1)
-			cl.tasks.Go(func() { cl.dialFor(c) })
-			break
-		}
-		if k.send(c, true) {
-			break
-		}
-		cl.pool.closedIdle(k, clock.Now(), k.used > 0)
-	}
+	c.started = clock.Now()
+	cl.place(c)
 	cl.askSpare()
 }
 
@@ -217,14 +206,20 @@ func (cl *Client) Cancel(c *Call) {
 		k.lane.cancel(k, c)
 		return
 	}
-	c.cancelDial()
+	cl.life.RLock()
+	defer cl.life.RUnlock()
+	if cl.closed || !cl.pool.leave(c) { // Close gives up all that wait
+		c.cancelDial()
+		return
+	}
+	cl.tasks.Go(func() { cl.refuse(c, fault{KindCancelled, "given up while it waited for a connection"}) })
 }
 
 // hand does what the reader of a connection found is to be done. It must be
 // called without any lock.
 func (cl *Client) hand(o outcome) {
-	if o.pool != nil && !cl.pool.put(o.pool, true) {
-		o.pool.abort()
+	if o.pool != nil {
+		cl.give(o.pool, true)
 	}
 	switch {
 	case o.call == nil:

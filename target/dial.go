@@ -66,7 +66,7 @@ func share(ctx context.Context, n int) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, max(time.Until(end)/time.Duration(n), leastPerAddr))
 }
 
-// dialFor opens a connection for one call and sends it there.
+// dialFor opens a connection for a call that is sent again, and sends it there.
 func (cl *Client) dialFor(c *Call) {
 	ctx, stop := context.WithCancel(cl.ctx)
 	defer stop()
@@ -135,9 +135,7 @@ func (cl *Client) addSpare(ctx context.Context) fault {
 	if f.is() {
 		return f
 	}
-	if !cl.pool.put(k, false) {
-		k.abort()
-	}
+	cl.give(k, false)
 	return fault{}
 }
 

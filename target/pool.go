@@ -21,6 +21,7 @@ type pool struct {
 	mu       sync.Mutex
 	idle     []*conn // ready
 	settling []*conn // oldest first
+	line     line
 	max      int     // 0 no bound
 	shut     bool
 
@@ -28,10 +29,9 @@ type pool struct {
 	early atomic.Int64 // early closes in a row
 }
 
-// take removes and returns a connection, or nil. It may be dead.
-func (p *pool) take() *conn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// takeLocked removes and returns a connection, or nil. It may be dead. The caller
+// holds the lock.
+func (p *pool) takeLocked() *conn {
 	if len(p.idle) == 0 {
 		p.settle()
 	}
@@ -67,21 +67,25 @@ func (p *pool) push(k *conn) {
 	p.ready.Store(int64(len(p.idle)))
 }
 
-// put keeps a connection. It returns false when there is no room for it.
-func (p *pool) put(k *conn, used bool) bool {
+// put keeps a connection, unless a request waits for one: then it returns that. kept
+// is false when there is no room.
+func (p *pool) put(k *conn, used bool) (kept bool, next *Call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.line.n > 0 && (!used || !p.wary()) {
+		return false, p.line.pop()
+	}
 	if p.shut || p.max > 0 && len(p.idle)+len(p.settling) >= p.max {
-		return false
+		return false, nil
 	}
 	k.idleSince = clock.Now()
 	if used && p.wary() {
 		k.at, k.settling = len(p.settling), true
 		p.settling = append(p.settling, k)
-		return true
+		return true, nil
 	}
 	p.push(k)
-	return true
+	return true, nil
 }
 
 // closedIdle removes a connection that the server closed, and learns from it.
