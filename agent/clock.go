@@ -23,7 +23,7 @@ type wallClock struct {
 	last      clock.Pair
 	steps     int64
 	sent      map[int64]bool // heartbeats of this session without renewal
-	renewal   int64 // sequence of the last renewal
+	renewal   int64          // sequence of the last renewal
 	renewedAt int64
 }
 

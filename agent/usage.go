@@ -15,6 +15,7 @@ import (
 // usage is what the process had used at some moment.
 type usage struct {
 	cpu        float64 // seconds
+	wait       float64 // seconds for which threads had no processor
 	pauses     *metrics.Float64Histogram
 	latencies  *metrics.Float64Histogram
 	gcCycles   uint64
@@ -31,7 +32,7 @@ const (
 func (a *Agent) usage() usage {
 	samples := []metrics.Sample{{Name: metricPauses}, {Name: metricLatencies}, {Name: metricCycles}}
 	metrics.Read(samples)
-	u := usage{cpu: cpuSeconds(), clockSteps: a.clock.stepCount()}
+	u := usage{cpu: cpuSeconds(), wait: cpuWait(), clockSteps: a.clock.stepCount()}
 	if samples[0].Value.Kind() == metrics.KindFloat64Histogram {
 		u.pauses = samples[0].Value.Float64Histogram()
 	}
@@ -55,6 +56,7 @@ func (s *shard) selfAudit() *stampedev1.SelfAudit {
 		return audit
 	}
 	audit.CpuSeconds = now.cpu - s.baseline.cpu
+	audit.CpuWaitSeconds = max(0, now.wait-s.baseline.wait)
 	audit.CpuUtilizationMax = s.run.cpuMax.load()
 	audit.ClockStepCount = now.clockSteps - s.baseline.clockSteps
 	audit.GcCount = int64(now.gcCycles - s.baseline.gcCycles)

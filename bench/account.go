@@ -106,7 +106,7 @@ func (f figures) match(rows []row, records []simulate.Record) {
 	for i := range records {
 		byID[records[i].ID] = append(byID[records[i].ID], &records[i])
 	}
-	var schedule, lateness, ttft, itl, true_ []int64
+	var schedule, lateness, ttft, net, itl, true_ []int64
 	unmatched, wrong := 0, 0
 	for i := range rows {
 		row := &rows[i]
@@ -124,7 +124,9 @@ func (f figures) match(rows []row, records []simulate.Record) {
 			wrong++
 			continue
 		}
-		ttft = append(ttft, abs(*row.FirstToken-*row.Sent-(r.FirstToken-r.Arrival)))
+		got, truth := *row.FirstToken-*row.Sent, r.FirstToken-r.Arrival
+		ttft = append(ttft, abs(got-truth))
+		net = append(net, beyond(got, truth, truth+r.FirstWriteNanos))
 		itl = row.gaps(itl)
 		true_ = trueGaps(true_, r)
 	}
@@ -132,6 +134,7 @@ func (f figures) match(rows []row, records []simulate.Record) {
 	f.spread("schedule_error", schedule)
 	f.spread("lateness", lateness)
 	f.spread("ttft_error", ttft)
+	f.spread("ttft_error_net", net)
 	f.itl(itl, true_)
 }
 
@@ -227,6 +230,11 @@ func (f figures) report(dir string) error {
 	}
 	return nil
 }
+
+// beyond is how far v lies outside of an interval. The simulator knows when it began
+// to write a token and when the write returned; where it was kept from the processor
+// in between, the truth is no closer.
+func beyond(v, from, to int64) int64 { return max(from-v, v-to, 0) }
 
 func abs(v int64) int64 { return max(v, -v) }
 

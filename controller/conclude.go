@@ -128,7 +128,7 @@ func (r *run) agentInput(m *member) report.Agent {
 	r.showClock(m, &a)
 	if u := m.audit; u != nil {
 		a.Audit = &report.Audit{
-			CPUSeconds: u.CpuSeconds, CPUMax: u.CpuUtilizationMax, GCPauseMax: u.GcPauseMaxNanos,
+			CPUSeconds: u.CpuSeconds, CPUWait: u.CpuWaitSeconds, CPUMax: u.CpuUtilizationMax, GCPauseMax: u.GcPauseMaxNanos,
 			SchedulerP99: u.SchedulerLatencyP99Nanos, GCCount: u.GcCount, DetailShed: u.DetailShedCount,
 			ClockSteps: u.ClockStepCount, Connections: u.ConnectionCount, StaleConnections: u.StaleConnectionCount,
 			ColdConnections: u.ColdConnectionCount, MemoryMax: u.MemoryMaxBytes,

@@ -138,6 +138,7 @@ func mergeAudit(a, b *stampedev1.SelfAudit) *stampedev1.SelfAudit {
 		StaleConnectionCount:     max(a.StaleConnectionCount, b.StaleConnectionCount),
 		MemoryMaxBytes:           max(a.MemoryMaxBytes, b.MemoryMaxBytes),
 		ColdConnectionCount:      max(a.ColdConnectionCount, b.ColdConnectionCount),
+		CpuWaitSeconds:           max(a.CpuWaitSeconds, b.CpuWaitSeconds),
 	}
 }
 

@@ -33,7 +33,7 @@ func figures(in *Input, r *Report) Figures {
 		f.OutputAsked, f.OutputTokens = share(float64(asked), n), share(float64(got), n)
 	}
 	for _, a := range r.Agents {
-		f.Agents = append(f.Agents, AgentFigures{Name: a.Name, CPUMax: a.CPUMax, ClockBound: a.ClockBound})
+		f.Agents = append(f.Agents, AgentFigures{Name: a.Name, CPUSeconds: a.CPUSeconds, CPUWait: a.CPUWait, CPUMax: a.CPUMax, ClockBound: a.ClockBound})
 		if a.Lost != nil {
 			f.AgentsLost = append(f.AgentsLost, lossText(&a))
 		}

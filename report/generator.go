@@ -31,6 +31,7 @@ type Generator struct {
 // AuditReport is Audit as the report shows it; null where nobody gave one.
 type AuditReport struct {
 	CPUSeconds       *float64 `json:"cpu_seconds"`
+	CPUWait          *float64 `json:"cpu_wait_seconds"`    // threads ready to run, without a processor
 	CPUMax           *float64 `json:"cpu_utilization_max"` // of the quota, 0 to 1
 	GCPauseMax       *float64 `json:"gc_pause_max"`        // s
 	GCCount          *int64   `json:"gc_count"`
@@ -45,14 +46,14 @@ type AuditReport struct {
 
 // AgentReport is one agent's part of the report.
 type AgentReport struct {
-	Name        string      `json:"name"`
-	ID          string      `json:"id"`
-	Host        string      `json:"host"`
-	Version     string      `json:"version"`
-	Platform    string      `json:"platform"`
-	CPUs        float64     `json:"cpus"`
-	ClockOffset *float64    `json:"clock_offset"` // s, its clock minus the controller's
-	ClockBound  *float64    `json:"clock_bound"`  // s, the widest during the run
+	Name        string   `json:"name"`
+	ID          string   `json:"id"`
+	Host        string   `json:"host"`
+	Version     string   `json:"version"`
+	Platform    string   `json:"platform"`
+	CPUs        float64  `json:"cpus"`
+	ClockOffset *float64 `json:"clock_offset"` // s, its clock minus the controller's
+	ClockBound  *float64 `json:"clock_bound"`  // s, the widest during the run
 	// ClockDrift is by how much its clock ran faster than the controller's, in
 	// seconds a second; ClockDriftBound is the bound on its error.
 	ClockDrift      *float64    `json:"clock_drift"`
@@ -75,7 +76,7 @@ func auditReport(a *Audit) AuditReport {
 		return AuditReport{}
 	}
 	return AuditReport{
-		CPUSeconds: &a.CPUSeconds, CPUMax: &a.CPUMax, GCPauseMax: nanos(a.GCPauseMax), GCCount: &a.GCCount,
+		CPUSeconds: &a.CPUSeconds, CPUWait: &a.CPUWait, CPUMax: &a.CPUMax, GCPauseMax: nanos(a.GCPauseMax), GCCount: &a.GCCount,
 		SchedulerP99: nanos(a.SchedulerP99), MemoryMax: &a.MemoryMax, DetailShed: &a.DetailShed,
 		ClockSteps: &a.ClockSteps, Connections: &a.Connections,
 		StaleConnections: &a.StaleConnections, ColdConnections: &a.ColdConnections,
@@ -95,6 +96,7 @@ func mergeAudits(agents []Agent) *Audit {
 			sum = &Audit{}
 		}
 		sum.CPUSeconds += a.CPUSeconds
+		sum.CPUWait += a.CPUWait
 		sum.CPUMax = max(sum.CPUMax, a.CPUMax)
 		sum.GCPauseMax = max(sum.GCPauseMax, a.GCPauseMax)
 		sum.SchedulerP99 = max(sum.SchedulerP99, a.SchedulerP99)

@@ -110,6 +110,9 @@ type Agent struct {
 // Audit is a generator's account of its own disturbances.
 type Audit struct {
 	CPUSeconds float64
+	// CPUWait is the seconds that its threads were ready to run but had no processor,
+	// in sum; 0 where the system does not tell.
+	CPUWait float64
 	// CPUMax is the highest share of the CPU quota in one heartbeat period, 0 to 1.
 	CPUMax float64
 	// GCPauseMax and SchedulerP99 in nanoseconds.

@@ -96,7 +96,7 @@ func (c *combiner) generator(m Metrics) Generator {
 func (a *AuditReport) add(o *AuditReport) {
 	a.CPUMax, a.GCPauseMax = greater(a.CPUMax, o.CPUMax), greater(a.GCPauseMax, o.GCPauseMax)
 	a.SchedulerP99, a.MemoryMax = greater(a.SchedulerP99, o.SchedulerP99), greater(a.MemoryMax, o.MemoryMax)
-	a.CPUSeconds = added(a.CPUSeconds, o.CPUSeconds)
+	a.CPUSeconds, a.CPUWait = added(a.CPUSeconds, o.CPUSeconds), added(a.CPUWait, o.CPUWait)
 	a.GCCount, a.DetailShed, a.ClockSteps = added(a.GCCount, o.GCCount), added(a.DetailShed, o.DetailShed), added(a.ClockSteps, o.ClockSteps)
 	a.Connections, a.StaleConnections = added(a.Connections, o.Connections), added(a.StaleConnections, o.StaleConnections)
 	a.ColdConnections = added(a.ColdConnections, o.ColdConnections)

@@ -43,6 +43,8 @@ const (
 	minStampLimit     = 1e-3 // s
 	stampShare        = 0.05 // of the median icl or ttft
 	maxCPU            = 0.90 // of the quota
+	maxCPUWait        = 1.0  // of the CPU used
+	minCPUWait        = 0.1  // s; less says nothing
 	maxClockBound     = 5e-3 // s
 	maxCachedShare    = 0.05
 	maxCacheOff       = 0.05 // of what is wanted, both shares
@@ -107,6 +109,8 @@ type AgentFigures struct {
 	Name string
 	// CPUMax is the highest share of the CPU quota in one heartbeat period.
 	CPUMax *float64
+	// CPUSeconds it used, and CPUWait, for how long its threads had no processor.
+	CPUSeconds, CPUWait *float64
 	// ClockBound is the bound on its clock's offset in seconds.
 	ClockBound *float64
 }
@@ -220,6 +224,9 @@ func (v *Verdict) notice(f *Figures) {
 		if over(a.CPUMax, maxCPU) {
 			v.note("agent %s used %s of its CPU quota, over 90 %%", a.Name, percent(*a.CPUMax))
 		}
+		if starved(&a) {
+			v.note("agent %s was starved: its threads waited %s for a processor and had one for %s; what it sent was late by that, and without kernel stamps what it received, too", a.Name, seconds(*a.CPUWait), seconds(*a.CPUSeconds))
+		}
 	}
 	for _, a := range f.Agents {
 		if len(f.Agents) > 1 && over(a.ClockBound, maxClockBound) {
@@ -230,6 +237,11 @@ func (v *Verdict) notice(f *Figures) {
 	if f.DatasetSize > 0 && f.SessionsUsed > f.DatasetSize {
 		v.note("the dataset wrapped round: %d sessions were sent from %d", f.SessionsUsed, f.DatasetSize)
 	}
+}
+
+// starved reports whether an agent waited for a processor longer than it had one.
+func starved(a *AgentFigures) bool {
+	return a.CPUWait != nil && a.CPUSeconds != nil && *a.CPUWait > minCPUWait && *a.CPUWait > maxCPUWait**a.CPUSeconds
 }
 
 func (v *Verdict) noticeTokens(f *Figures) {

@@ -1796,6 +1796,9 @@ type SelfAudit struct {
 	MemoryMaxBytes int64 `protobuf:"varint,10,opt,name=memory_max_bytes,json=memoryMaxBytes,proto3" json:"memory_max_bytes,omitempty"`
 	// Connections that could not be warmed ahead.
 	ColdConnectionCount int64 `protobuf:"varint,11,opt,name=cold_connection_count,json=coldConnectionCount,proto3" json:"cold_connection_count,omitempty"`
+	// Seconds that its threads were ready to run but had no processor, in sum; 0 where
+	// the system does not tell.
+	CpuWaitSeconds float64 `protobuf:"fixed64,12,opt,name=cpu_wait_seconds,json=cpuWaitSeconds,proto3" json:"cpu_wait_seconds,omitempty"`
 	// Output tokens by usage of the answers that the tokenizer counted, too.
 	CheckedUsageTokenCount int64 `protobuf:"varint,20,opt,name=checked_usage_token_count,json=checkedUsageTokenCount,proto3" json:"checked_usage_token_count,omitempty"`
 	// What the tokenizer counted in them.
@@ -1907,6 +1910,13 @@ func (x *SelfAudit) GetMemoryMaxBytes() int64 {
 func (x *SelfAudit) GetColdConnectionCount() int64 {
 	if x != nil {
 		return x.ColdConnectionCount
+	}
+	return 0
+}
+
+func (x *SelfAudit) GetCpuWaitSeconds() float64 {
+	if x != nil {
+		return x.CpuWaitSeconds
 	}
 	return 0
 }
@@ -2677,7 +2687,7 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\funsent_count\x18\a \x01(\x03R\vunsentCount\x12.\n" +
 	"\x13last_batch_sequence\x18\b \x01(\x03R\x11lastBatchSequence\x125\n" +
 	"\n" +
-	"self_audit\x18\t \x01(\v2\x16.stampede.v1.SelfAuditR\tselfAudit\"\xf6\x04\n" +
+	"self_audit\x18\t \x01(\v2\x16.stampede.v1.SelfAuditR\tselfAudit\"\xa0\x05\n" +
 	"\tSelfAudit\x12\x1f\n" +
 	"\vcpu_seconds\x18\x01 \x01(\x01R\n" +
 	"cpuSeconds\x12.\n" +
@@ -2691,7 +2701,8 @@ const file_stampede_v1_agent_service_proto_rawDesc = "" +
 	"\x16stale_connection_count\x18\t \x01(\x03R\x14staleConnectionCount\x12(\n" +
 	"\x10memory_max_bytes\x18\n" +
 	" \x01(\x03R\x0ememoryMaxBytes\x122\n" +
-	"\x15cold_connection_count\x18\v \x01(\x03R\x13coldConnectionCount\x129\n" +
+	"\x15cold_connection_count\x18\v \x01(\x03R\x13coldConnectionCount\x12(\n" +
+	"\x10cpu_wait_seconds\x18\f \x01(\x01R\x0ecpuWaitSeconds\x129\n" +
 	"\x19checked_usage_token_count\x18\x14 \x01(\x03R\x16checkedUsageTokenCount\x12A\n" +
 	"\x1dchecked_tokenizer_token_count\x18\x15 \x01(\x03R\x1acheckedTokenizerTokenCount\"\xb8\x01\n" +
 	"\vSampleBatch\x12'\n" +
