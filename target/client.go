@@ -36,6 +36,7 @@ type Client struct {
 	net     network
 	pool    pool
 	stats   stats
+	heldUp  atomic.Int64 // when the process was last seen to be kept from the processor
 
 	exchanges sync.Pool // of *measure.Exchange
 

@@ -13,6 +13,8 @@ import (
 type wire interface {
 	// send writes as much of p as goes without waiting.
 	send(p []byte) (int, error)
+	// stampNext has the kernel stamp what the next send writes, where it can.
+	stampNext()
 	// flush writes what send took but could not pass on, and reports whether
 	// something is left.
 	flush() (left bool, err error)
@@ -47,6 +49,7 @@ type conn struct {
 	out    []byte // of the request, not yet written
 	reply  reply
 	empty  int64 // when the socket was last found empty by a read of its own
+	wrote  int64 // when writing the request returned
 	used   int64 // requests it has carried
 	halted bool  // writing failed; good for nothing after the answer
 	pooled bool  // the request found the connection in the pool
@@ -77,7 +80,12 @@ func (k *conn) send(c *Call, idle bool) bool {
 	k.pooled = idle
 	k.used++
 	x.Sent = clock.Now()
+	if k.cl.wantsStamp(len(c.req), x.Sent) {
+		k.w.stampNext()
+	}
 	n, err := k.w.send(c.req)
+	k.wrote = clock.Now()
+	k.cl.keptWaiting(k.wrote-x.Sent, k.wrote)
 	k.empty = x.Sent
 	k.deadline.Store(c.deadlineOf(x.Sent))
 	k.out = c.req[n:]

@@ -296,6 +296,9 @@ func (p *poller) read(k *conn, w *fdWire, ev uint32) (o outcome) {
 	if !w.unread {
 		bound = max(bound, p.quiet)
 	}
+	if w.stamped {
+		p.sentBy(k, w)
+	}
 	w.unread = false
 	last := ev&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	for range readsATurn {
@@ -311,6 +314,9 @@ func (p *poller) read(k *conn, w *fdWire, ev uint32) (o outcome) {
 			return o.or(k.hungUp(pair.Mono, readFault(eofOr(err))))
 		}
 		a := p.stamps.arrival(pair, stamp, bound)
+		if a.kernel {
+			p.cl.keptWaiting(a.lag, pair.Mono)
+		}
 		o = o.or(p.take(k, w, p.in.buf[:n], a))
 		if k.closed {
 			return o

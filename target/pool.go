@@ -22,7 +22,7 @@ type pool struct {
 	idle     []*conn // ready
 	settling []*conn // oldest first
 	line     line
-	max      int     // 0 no bound
+	max      int // 0 no bound
 	shut     bool
 
 	ready atomic.Int64 // length of idle

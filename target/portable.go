@@ -127,6 +127,9 @@ func (w *netWire) send(b []byte) (int, error) {
 // flush implements wire.
 func (w *netWire) flush() (bool, error) { return w.writing.Load(), nil }
 
+// stampNext implements wire.
+func (w *netWire) stampNext() {}
+
 // alive implements wire. The goroutine that reads notices a close at once, and
 // closes the connection for its part.
 func (w *netWire) alive() bool { return true }

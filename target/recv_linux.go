@@ -32,9 +32,13 @@ func (r *receiver) init(size int) {
 // receive reads once without waiting. stamp is the receive time of the last byte
 // on the wall clock, 0 when the kernel gave none. n is 0 at the end of the stream.
 func (r *receiver) receive(fd int) (n int, stamp int64, err error) {
+	return r.receiveFrom(fd, 0)
+}
+
+func (r *receiver) receiveFrom(fd, flags int) (n int, stamp int64, err error) {
 	for {
 		r.msg.SetControllen(len(r.oob))
-		got, _, e := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.msg)), unix.MSG_DONTWAIT)
+		got, _, e := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.msg)), uintptr(unix.MSG_DONTWAIT|flags))
 		switch e {
 		case 0:
 			return int(got), clock.Stamp(stampIn(r.oob[:r.msg.Controllen])), nil
@@ -73,9 +77,10 @@ func eofOr(err error) error {
 	return err
 }
 
-// stampSocket asks the kernel for receive stamps.
+// stampSocket asks the kernel for receive stamps, and for those of what is sent
+// where a call asks for one, without the bytes.
 func stampSocket(fd int) error {
-	flags := unix.SOF_TIMESTAMPING_RX_SOFTWARE | unix.SOF_TIMESTAMPING_SOFTWARE
+	flags := unix.SOF_TIMESTAMPING_RX_SOFTWARE | unix.SOF_TIMESTAMPING_SOFTWARE | unix.SOF_TIMESTAMPING_OPT_TSONLY
 	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, flags)
 }
 

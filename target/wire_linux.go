@@ -27,9 +27,11 @@ type fdWire struct {
 	ready   chan struct{} // something happened to the socket
 	ctx     context.Context
 
-	unread bool   // the last turn of reading did not empty the socket
-	in     []byte // TLS: received, not yet taken
-	rest   []byte // TLS: encrypted, not yet written
+	stampIt bool   // the next write is to be stamped by the kernel
+	stamped bool   // its stamp lies in the error queue
+	unread  bool   // the last turn of reading did not empty the socket
+	in      []byte // TLS: received, not yet taken
+	rest    []byte // TLS: encrypted, not yet written
 }
 
 // send implements wire.
@@ -43,6 +45,10 @@ func (w *fdWire) send(b []byte) (int, error) {
 func (w *fdWire) write(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
+	}
+	if w.stampIt {
+		w.stampIt = false
+		return w.sendStamped(b)
 	}
 	for {
 		n, _, e := unix.Syscall6(unix.SYS_SENDTO, uintptr(w.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
@@ -58,6 +64,9 @@ func (w *fdWire) write(b []byte) (int, error) {
 		}
 	}
 }
+
+// stampNext implements wire.
+func (w *fdWire) stampNext() { w.stampIt = true }
 
 // flush implements wire.
 func (w *fdWire) flush() (left bool, err error) {
