@@ -21,7 +21,7 @@ import (
 // door is a way to a controller. Each can do everything, and fails the test when
 // it can't.
 type door interface {
-	register(id string)
+	register(id string, seconds int) // everyRate requests a second
 	start(id string) (runID string)
 	// startAgain starts a test that is running, and returns what it is told.
 	startAgain(id string) string
@@ -55,10 +55,10 @@ func (a access) tokenText() string {
 	return strings.TrimSpace(string(text))
 }
 
-const everyCount = 20 // requests of a run
+const everyRate = 20
 
-func (a access) spec() string {
-	return fmt.Sprintf(`{"endpoint": {"url": %q}, "dataset": {"output_tokens": "4"}, "load": {"stages": [{"rate": 10, "arrival": "constant", "duration": "2s"}]}}`, a.model)
+func (a access) spec(seconds int) string {
+	return fmt.Sprintf(`{"endpoint": {"url": %q}, "dataset": {"output_tokens": "4"}, "load": {"stages": [{"rate": %d, "arrival": "constant", "duration": "%ds"}]}}`, a.model, everyRate, seconds)
 }
 
 // byCLI is the stampede command.
@@ -76,9 +76,9 @@ func (d byCLI) do(args ...string) harness.Result {
 	return harness.Stampede(d.t, args...)
 }
 
-func (d byCLI) register(id string) {
+func (d byCLI) register(id string, seconds int) {
 	body := fmt.Sprintf(`{"url": %q, "model": "stampede-sim", "endpoint_type": "vllm", "dataset_name": "synthesizer", "test_id": %q, "kwargs": {"max_tokens": 4},
-		"dataset_config": {"func": "lambda t: %d if t < 1 else None", "prompt_source": "synthetic"}}`, d.model, id, everyCount)
+		"dataset_config": {"func": "lambda t: %d * (t + 1) if t < %d else None", "prompt_source": "synthetic"}}`, d.model, id, everyRate, seconds)
 	if out := d.do("register", "-f", harness.WriteSpec(d.t, body)).Must(d.t, 0).Out; out != id+"\n" {
 		d.t.Errorf("registered %q", out)
 	}
@@ -147,8 +147,8 @@ func (d byGrpcurl) by(method, id string) harness.Result {
 	return d.do(method, fmt.Sprintf(`{"test_id": %q}`, id))
 }
 
-func (d byGrpcurl) register(id string) {
-	d.do("RegisterTest", fmt.Sprintf(`{"test_id": %q, "spec": %s}`, id, d.spec())).Must(d.t, 0)
+func (d byGrpcurl) register(id string, seconds int) {
+	d.do("RegisterTest", fmt.Sprintf(`{"test_id": %q, "spec": %s}`, id, d.spec(seconds))).Must(d.t, 0)
 }
 
 func (d byGrpcurl) start(id string) string {
@@ -228,8 +228,8 @@ func (d byCurl) do(status, method, path, body string) string {
 	return out[:i]
 }
 
-func (d byCurl) register(id string) {
-	d.do("200", "POST", "", fmt.Sprintf(`{"test_id": %q, "spec": %s}`, id, d.spec()))
+func (d byCurl) register(id string, seconds int) {
+	d.do("200", "POST", "", fmt.Sprintf(`{"test_id": %q, "spec": %s}`, id, d.spec(seconds)))
 }
 
 func (d byCurl) start(id string) string {
@@ -295,8 +295,8 @@ func (d bySDK) refused(err error) string {
 	return detail.Message + " " + detail.Hint
 }
 
-func (d bySDK) register(id string) {
-	spec, _, err := workload.Parse([]byte(d.spec()))
+func (d bySDK) register(id string, seconds int) {
+	spec, _, err := workload.Parse([]byte(d.spec(seconds)))
 	d.must(err)
 	got, _, err := d.client.Register(d.t.Context(), spec, client.RegisterOptions{TestID: id})
 	if d.must(err); got != id {
@@ -356,36 +356,41 @@ func (d bySDK) remove(id string) {
 // useDoor does everything by one door, while others come and go by theirs.
 func useDoor(t *testing.T, d door, id string) {
 	t.Helper()
-	d.register(id)
+	d.register(id, 1)
 	if ids := d.list(); !slices.Contains(ids, id) {
 		t.Errorf("%s is not among %v", id, ids)
 	}
-	if run := d.start(id); run != id+".1" {
-		t.Errorf("run %q, want %s.1", run, id)
+	for k := range 2 {
+		run := fmt.Sprintf("%s.%d", id, k+1)
+		if got := d.start(id); got != run {
+			t.Errorf("run %q, want %s", got, run)
+		}
+		if state := d.watch(id); state != "SUCCEEDED" {
+			t.Errorf("it ended %s", state)
+		}
+		if r := d.report(id); r.ID != run || r.Accounting.Planned != everyRate || r.Accounting.Succeeded != everyRate {
+			t.Errorf("report of %s: %+v", r.ID, r.Accounting)
+		}
 	}
+	d.remove(id)
+	if ids := d.list(); slices.Contains(ids, id) {
+		t.Errorf("%s is still among %v", id, ids)
+	}
+
+	id += "-long"
+	d.register(id, 600)
+	d.start(id)
 	if told := d.startAgain(id); !strings.Contains(told, "already running as "+id+".1") || !strings.Contains(told, "cancel it first") {
 		t.Errorf("starting it again: %s", told)
 	}
 	if told := d.deleteRunning(id); !strings.Contains(told, "is running as "+id+".1") || !strings.Contains(told, "cancel it first") {
 		t.Errorf("deleting it while it runs: %s", told)
 	}
-	if state := d.watch(id); state != "SUCCEEDED" {
-		t.Errorf("it ended %s", state)
-	}
-	if r := d.report(id); r.ID != id+".1" || r.Accounting.Planned != everyCount || r.Accounting.Succeeded != everyCount {
-		t.Errorf("report of %s: %+v", r.ID, r.Accounting)
-	}
-	if run := d.start(id); run != id+".2" {
-		t.Errorf("run %q, want %s.2", run, id)
-	}
 	d.cancel(id)
 	if state := endOf(d, id); state != "CANCELLED" {
 		t.Errorf("it ended %s", state)
 	}
 	d.remove(id)
-	if ids := d.list(); slices.Contains(ids, id) {
-		t.Errorf("%s is still among %v", id, ids)
-	}
 }
 
 // endOf is how a cancelled run ends; the command line's watch has nothing to
@@ -500,12 +505,12 @@ func TestSDKRunOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sdk.Close()
-	spec, _, err := workload.Parse([]byte(access{model: sim.URL()}.spec()))
+	spec, _, err := workload.Parse([]byte(access{model: sim.URL()}.spec(1)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	result, err := sdk.Run(t.Context(), spec, nil)
-	if err != nil || result.Report == nil || result.Report.Accounting.Succeeded != everyCount {
+	if err != nil || result.Report == nil || result.Report.Accounting.Succeeded != everyRate {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	var rows int
@@ -515,7 +520,7 @@ func TestSDKRunOverTLS(t *testing.T) {
 		}
 		rows += len(s.Samples)
 	}
-	if agents, err := sdk.Agents(t.Context()); err != nil || len(agents) != 1 || rows != everyCount {
+	if agents, err := sdk.Agents(t.Context()); err != nil || len(agents) != 1 || rows != everyRate {
 		t.Errorf("%d rows, agents %v, %v", rows, agents, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
