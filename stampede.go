@@ -96,7 +96,7 @@ func (l *Local) dataDir() error {
 
 func (l *Local) connect() (err error) {
 	l.controller, err = controller.New(controller.Config{
-		DataDir: l.cfg.DataDir, Volatile: true, Logger: l.cfg.Logger, Version: l.cfg.Version,
+		DataDir: l.cfg.DataDir, Volatile: true, NoRows: l.temporary, Logger: l.cfg.Logger, Version: l.cfg.Version,
 	})
 	if err != nil {
 		return err

@@ -20,6 +20,9 @@ type Config struct {
 	// Volatile keeps nothing over a restart: for a controller that ends with the
 	// process that asks it.
 	Volatile bool
+	// NoRows leaves out the files requests_ID of each run, for a caller that
+	// streams the samples and writes its own.
+	NoRows bool
 	// Retention bounds what is kept of tests that have ended. Default: all is kept.
 	Retention Retention
 	// DatasetDir is the folder under which dataset.path of a spec may name files.

@@ -17,6 +17,7 @@ import (
 	"github.com/stampede-bench/stampede/measure"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/report"
+	"github.com/stampede-bench/stampede/report/parquet"
 )
 
 // rows are some samples of one agent out of a run's segment.
@@ -210,9 +211,16 @@ func (r *run) write(rep *report.Report, raw []byte, hash string) {
 			r.keep(r.artefact("workload_hash", id, ".txt"), func(w io.Writer) error { return writeAll(w, []byte(hash+"\n")) })
 		}
 	}
-	if r.segment.problem == nil {
-		r.keep(r.artefact("requests", r.id, ".jsonl"), func(w io.Writer) error { return r.writeRows(rep, w) })
-		r.link(r.artefact("requests", r.id, ".jsonl"), r.artefact("requests", r.testID, ".jsonl"))
+	if r.segment.problem != nil || r.c.cfg.NoRows {
+		return
+	}
+	r.keep(r.artefact("requests", r.id, ".jsonl"), func(lines io.Writer) error {
+		return writeStream(r.artefact("requests", r.id, ".parquet"), func(columns io.Writer) error {
+			return r.writeRows(rep, lines, columns)
+		})
+	})
+	for _, ending := range []string{".jsonl", ".parquet"} {
+		r.link(r.artefact("requests", r.id, ending), r.artefact("requests", r.testID, ending))
 	}
 }
 
@@ -231,9 +239,11 @@ func (r *run) keep(path string, write func(io.Writer) error) {
 	}
 }
 
-// writeRows writes requests_ID.jsonl from the segment.
-func (r *run) writeRows(rep *report.Report, w io.Writer) error {
-	buffered := bufio.NewWriterSize(w, 1<<20)
+// writeRows writes requests_ID.jsonl and requests_ID.parquet from the segment, in
+// memory that does not grow with it.
+func (r *run) writeRows(rep *report.Report, lines, columns io.Writer) error {
+	buffered := bufio.NewWriterSize(lines, 1<<20)
+	table := parquet.NewWriter(columns)
 	var line []byte
 	var d wire.Decoder
 	var s measure.Sample
@@ -243,11 +253,13 @@ func (r *run) writeRows(rep *report.Report, w io.Writer) error {
 		return batch.each(&d, &s, func() error {
 			ctx.Correction = batch.clock.At(placeOf(s.Sent, s.Intended))
 			line = report.EncodeRow(line[:0], &ctx, &s)
-			_, err := buffered.Write(line)
-			return err
+			if _, err := buffered.Write(line); err != nil {
+				return err
+			}
+			return table.Sample(&ctx, &s)
 		})
 	})
-	return errors.Join(err, buffered.Flush())
+	return errors.Join(err, buffered.Flush(), table.Close())
 }
 
 func (r *run) link(from, to string) {

@@ -1,13 +1,17 @@
 package controller
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/report"
+	"github.com/stampede-bench/stampede/report/parquet"
 )
 
 const (
@@ -260,35 +264,58 @@ func TestTestsRunBesideOneAnother(t *testing.T) {
 	})
 }
 
+// sameRows holds the two files of a run's rows against each other.
+func sameRows(t *testing.T, lines, columns []byte) {
+	t.Helper()
+	var want []report.Row
+	for row, err := range report.ReadRows(bytes.NewReader(lines)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, row)
+	}
+	n := 0
+	for row, err := range parquet.ReadRows(bytes.NewReader(columns), int64(len(columns))) {
+		if err != nil || n >= len(want) || !reflect.DeepEqual(row, want[n]) {
+			t.Fatalf("row %d: %+v, %v", n, row, err)
+		}
+		n++
+	}
+	if n != 100 || len(want) != 100 {
+		t.Errorf("%d rows in lines, %d in columns, want 100", len(want), n)
+	}
+}
+
 func TestArtefacts(t *testing.T) {
 	inBubble(t, Config{}, func(r *rig) {
 		r.agent("a").join()
 		end := r.finished(r.run(openSpec))
 		for _, id := range []string{end.GetTestId(), end.GetRunId()} {
-			for _, f := range []struct{ kind, ending string }{{"report", ".json"}, {"workload_hash", ".txt"}, {"requests", ".jsonl"}} {
+			var lines []byte
+			for _, f := range []struct{ kind, ending string }{{"report", ".json"}, {"workload_hash", ".txt"}, {"requests", ".jsonl"}, {"requests", ".parquet"}} {
 				raw, err := os.ReadFile(r.c.files.artefact(end.GetTestId(), f.kind, id, f.ending))
 				if err != nil {
 					t.Error(err)
 					continue
 				}
-				switch f.kind {
-				case "report":
+				switch f.kind + f.ending {
+				case "report.json":
 					if string(raw) != r.report(id) {
 						t.Error("GetReport differs from the file")
 					}
-				case "workload_hash":
+				case "workload_hash.txt":
 					if len(raw) != 65 {
 						t.Errorf("hash %q", raw)
 					}
+				case "requests.jsonl":
+					lines = raw
 				default:
-					if n := strings.Count(string(raw), "\n"); n != 100 {
-						t.Errorf("%d rows", n)
-					}
+					sameRows(t, lines, raw)
 				}
 			}
 		}
 		resp, err := r.tests.DeleteTest(r.ctx, &stampedev1.DeleteTestRequest{TestId: end.GetTestId()})
-		if err != nil || len(resp.GetDeletedFiles()) != 7 {
+		if err != nil || len(resp.GetDeletedFiles()) != 9 {
 			t.Errorf("deleted %v, %v", resp.GetDeletedFiles(), err)
 		}
 		_, err = r.tests.GetTest(r.ctx, &stampedev1.GetTestRequest{TestId: end.GetTestId()})

@@ -106,7 +106,7 @@ func (r *rig) trialFiles(id string) {
 		}
 	}
 	resp, err := r.tests.DeleteTest(r.ctx, &stampedev1.DeleteTestRequest{TestId: id})
-	if err != nil || len(resp.GetDeletedFiles()) != 15 {
+	if err != nil || len(resp.GetDeletedFiles()) != 19 {
 		r.t.Errorf("deleted %v, %v", resp.GetDeletedFiles(), err)
 	}
 }

@@ -208,7 +208,7 @@ func checkReport(t *testing.T, s site, c *harness.Cluster, id string) {
 	for _, f := range archive.File {
 		names = append(names, f.Name)
 	}
-	for _, want := range []string{"report_" + id + ".json", "requests_" + id + ".jsonl", "rs_" + id + ".png", "tp_" + id + ".png", "workload_hash_" + id + ".txt"} {
+	for _, want := range []string{"report_" + id + ".json", "requests_" + id + ".jsonl", "requests_" + id + ".parquet", "rs_" + id + ".png", "tp_" + id + ".png", "workload_hash_" + id + ".txt"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is not in the download: %v", want, names)
 		}

@@ -40,63 +40,63 @@ func statusOf(word string) (measure.Status, bool) {
 	return measure.StatusNone, false
 }
 
-// Row is one line of requests_ID.jsonl: one request. Nil is null, which means
-// that there is no such value.
+// Row is one line of requests_ID.jsonl, and one row of requests_ID.parquet: one
+// request. Nil is null, which means that there is no such value.
 type Row struct {
-	ID      string `json:"id"`
-	Index   int64  `json:"index"`
-	Session int64  `json:"session"`
-	Turn    int32  `json:"turn"`
-	Stage   *int32 `json:"stage"` // from 0; null in warmup
-	Phase   string `json:"phase"` // warmup or measure
-	Agent   string `json:"agent"`
-	Model   string `json:"model"`
-	URL     string `json:"url"`
-	Attempt int32  `json:"attempt"`
+	ID      string `json:"id" parquet:"id"`
+	Index   int64  `json:"index" parquet:"index"`
+	Session int64  `json:"session" parquet:"session"`
+	Turn    int32  `json:"turn" parquet:"turn"`
+	Stage   *int32 `json:"stage" parquet:"stage,optional"` // from 0; null in warmup
+	Phase   string `json:"phase" parquet:"phase,dict"`     // warmup or measure
+	Agent   string `json:"agent" parquet:"agent,dict"`
+	Model   string `json:"model" parquet:"model,dict"`
+	URL     string `json:"url" parquet:"url,dict"`
+	Attempt int32  `json:"attempt" parquet:"attempt"`
 
-	IntendedUnixNS    *int64 `json:"intended_unix_ns"`
-	SentUnixNS        *int64 `json:"sent_unix_ns"`
-	HeadersUnixNS     *int64 `json:"headers_unix_ns"`
-	FirstTokenUnixNS  *int64 `json:"first_token_unix_ns"`
-	FirstOutputUnixNS *int64 `json:"first_output_unix_ns"`
-	LastTokenUnixNS   *int64 `json:"last_token_unix_ns"`
-	EndUnixNS         *int64 `json:"end_unix_ns"`
+	IntendedUnixNS    *int64 `json:"intended_unix_ns" parquet:"intended_unix_ns,optional"`
+	SentUnixNS        *int64 `json:"sent_unix_ns" parquet:"sent_unix_ns,optional"`
+	HeadersUnixNS     *int64 `json:"headers_unix_ns" parquet:"headers_unix_ns,optional"`
+	FirstTokenUnixNS  *int64 `json:"first_token_unix_ns" parquet:"first_token_unix_ns,optional"`
+	FirstOutputUnixNS *int64 `json:"first_output_unix_ns" parquet:"first_output_unix_ns,optional"`
+	LastTokenUnixNS   *int64 `json:"last_token_unix_ns" parquet:"last_token_unix_ns,optional"`
+	EndUnixNS         *int64 `json:"end_unix_ns" parquet:"end_unix_ns,optional"`
 	// IntendedOffsetNS is the nominal offset in the schedule, a pure function of
 	// the spec; null in closed loop.
-	IntendedOffsetNS *int64 `json:"intended_offset_ns"`
+	IntendedOffsetNS *int64 `json:"intended_offset_ns" parquet:"intended_offset_ns,optional"`
 
-	ChunkOffsetsNS []int64 `json:"chunk_offsets_ns"` // from sent
-	ChunkTokens    []int32 `json:"chunk_tokens"`
-	TokenSource    *string `json:"token_source"`
+	ChunkOffsetsNS []int64 `json:"chunk_offsets_ns" parquet:"chunk_offsets_ns,list,optional"` // from sent
+	ChunkTokens    []int32 `json:"chunk_tokens" parquet:"chunk_tokens,list,optional"`
+	TokenSource    *string `json:"token_source" parquet:"token_source,dict,optional"`
 
-	InputTokens       *int32  `json:"input_tokens"`
-	OutputTokens      *int32  `json:"output_tokens"`
-	OutputTokensAsked *int32  `json:"output_tokens_asked"`
-	ReasoningTokens   *int32  `json:"reasoning_tokens"`
-	CachedTokens      *int32  `json:"cached_tokens"`
-	FinishReason      *string `json:"finish_reason"`
+	InputTokens       *int32  `json:"input_tokens" parquet:"input_tokens,optional"`
+	OutputTokens      *int32  `json:"output_tokens" parquet:"output_tokens,optional"`
+	OutputTokensAsked *int32  `json:"output_tokens_asked" parquet:"output_tokens_asked,optional"`
+	ReasoningTokens   *int32  `json:"reasoning_tokens" parquet:"reasoning_tokens,optional"`
+	CachedTokens      *int32  `json:"cached_tokens" parquet:"cached_tokens,optional"`
+	FinishReason      *string `json:"finish_reason" parquet:"finish_reason,dict,optional"`
 
-	Stamp              *string `json:"stamp"` // kernel or process; null without an answer
-	StampUncertaintyNS int64   `json:"stamp_uncertainty_ns"`
-	ReadDelayMaxNS     int64   `json:"read_delay_max_ns"`
-	CoalescedChunks    int32   `json:"coalesced_chunks"`
-	Connection         *string `json:"connection"` // new or reused; null when not sent
+	Stamp              *string `json:"stamp" parquet:"stamp,dict,optional"` // kernel or process; null without an answer
+	StampUncertaintyNS int64   `json:"stamp_uncertainty_ns" parquet:"stamp_uncertainty_ns"`
+	ReadDelayMaxNS     int64   `json:"read_delay_max_ns" parquet:"read_delay_max_ns"`
+	CoalescedChunks    int32   `json:"coalesced_chunks" parquet:"coalesced_chunks"`
+	Connection         *string `json:"connection" parquet:"connection,dict,optional"` // new or reused; null when not sent
 
-	Status     string    `json:"status"`
-	HTTPStatus *int32    `json:"http_status"`
-	SLOMet     *bool     `json:"slo_met"`
-	Error      *RowError `json:"error"`
+	Status     string    `json:"status" parquet:"status,dict"`
+	HTTPStatus *int32    `json:"http_status" parquet:"http_status,optional"`
+	SLOMet     *bool     `json:"slo_met" parquet:"slo_met,optional"`
+	Error      *RowError `json:"error" parquet:"error,optional"`
 
-	ConnectNS        *int64 `json:"connect_ns"` // spent to connect for this request
-	InputTokensAsked *int32 `json:"input_tokens_asked"`
-	StaleConnection  bool   `json:"stale_connection"`
-	DetailShed       bool   `json:"detail_shed"`
+	ConnectNS        *int64 `json:"connect_ns" parquet:"connect_ns,optional"` // spent to connect for this request
+	InputTokensAsked *int32 `json:"input_tokens_asked" parquet:"input_tokens_asked,optional"`
+	StaleConnection  bool   `json:"stale_connection" parquet:"stale_connection"`
+	DetailShed       bool   `json:"detail_shed" parquet:"detail_shed"`
 }
 
 // RowError says how a request failed.
 type RowError struct {
-	Kind    string `json:"kind"`
-	Message string `json:"message"`
+	Kind    string `json:"kind" parquet:"kind,dict"`
+	Message string `json:"message" parquet:"message"`
 }
 
 // Sample returns the row as the sample it was made of. anchorUnix is the run's

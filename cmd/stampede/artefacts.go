@@ -10,6 +10,7 @@ import (
 
 	"github.com/stampede-bench/stampede/client"
 	"github.com/stampede-bench/stampede/report"
+	"github.com/stampede-bench/stampede/report/parquet"
 )
 
 // writeArtefacts puts what a run made into dir and returns its files. Of a test with
@@ -42,24 +43,34 @@ func writeRun(ctx context.Context, c *client.Client, dir string, rep *report.Rep
 		return nil, fmt.Errorf("--out: %w", err)
 	}
 	writers := []struct {
-		name  string
-		write func(*bufio.Writer) error
+		name   string
+		beside string // a file that write makes, too
+		write  func(*bufio.Writer) error
 	}{
-		{"report_%s.json", func(w *bufio.Writer) error { _, err := w.Write(raw); return err }},
-		{"requests_%s.jsonl", func(w *bufio.Writer) error { _, err := c.WriteRows(ctx, rep.ID, w); return err }},
-		{"workload_hash_%s.txt", func(w *bufio.Writer) error { _, err := fmt.Fprintln(w, rep.WorkloadHash); return err }},
+		{"report_%s.json", "", func(w *bufio.Writer) error { _, err := w.Write(raw); return err }},
+		{"requests_%s.jsonl", parquetName, func(lines *bufio.Writer) error {
+			return writeFile(filepath.Join(dir, fmt.Sprintf(parquetName, rep.ID)), func(columns *bufio.Writer) error {
+				return writeRows(ctx, c, rep.ID, lines, columns)
+			})
+		}},
+		{"workload_hash_%s.txt", "", func(w *bufio.Writer) error { _, err := fmt.Fprintln(w, rep.WorkloadHash); return err }},
 	}
 	var files []string
 	var errs []error
 	for _, a := range writers {
-		file := filepath.Join(dir, fmt.Sprintf(a.name, rep.ID))
-		if err := writeFile(file, a.write); err != nil {
+		if err := writeFile(filepath.Join(dir, fmt.Sprintf(a.name, rep.ID)), a.write); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		files = append(files, file)
-		if rep.TestID != "" && rep.TestID != rep.ID {
-			errs = append(errs, alias(file, filepath.Join(dir, fmt.Sprintf(a.name, rep.TestID))))
+		for _, name := range []string{a.name, a.beside} {
+			if name == "" {
+				continue
+			}
+			file := filepath.Join(dir, fmt.Sprintf(name, rep.ID))
+			files = append(files, file)
+			if rep.TestID != "" && rep.TestID != rep.ID {
+				errs = append(errs, alias(file, filepath.Join(dir, fmt.Sprintf(name, rep.TestID))))
+			}
 		}
 	}
 	if len(exports) > 0 && errors.Join(errs...) == nil {
@@ -71,6 +82,30 @@ func writeRun(ctx context.Context, c *client.Client, dir string, rep *report.Rep
 		files, errs = append(files, drawn...), append(errs, err)
 	}
 	return files, errors.Join(errs...)
+}
+
+const parquetName = "requests_%s.parquet"
+
+// writeRows writes the rows of a run as lines and as columns, in memory that does
+// not grow with the run.
+func writeRows(ctx context.Context, c *client.Client, id string, lines, columns *bufio.Writer) error {
+	var line []byte
+	table := parquet.NewWriter(columns)
+	for samples, err := range c.Samples(ctx, id) {
+		if err != nil {
+			return err
+		}
+		for i := range samples.Samples {
+			line = report.EncodeRow(line[:0], &samples.Context, &samples.Samples[i])
+			if _, err := lines.Write(line); err != nil {
+				return err
+			}
+			if err := table.Sample(&samples.Context, &samples.Samples[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return table.Close()
 }
 
 // writeFile writes beside the name and renames, so that a full disk leaves no

@@ -31,8 +31,9 @@ var allowed = map[string][]string{
 	"agent":              {"measure", "proto/stampede/v1", "schedule", "target", "workload", "workload/dataset", "workload/tokenizer", "internal/doctor", "internal/wire"},
 	"report":             {"ledger", "measure", "measure/interval", "workload"},
 	"report/export":      {"report", "workload"},
+	"report/parquet":     {"measure", "report"},
 	"report/plot":        {"report"},
-	"controller":         {"controller/...", "ledger", "measure", "proto/stampede/v1", "report", "schedule", "workload", "workload/dataset", "workload/source", "workload/tokenizer", "internal/snapshot", "internal/wire"},
+	"controller":         {"controller/...", "ledger", "measure", "proto/stampede/v1", "report", "report/parquet", "schedule", "workload", "workload/dataset", "workload/source", "workload/tokenizer", "internal/snapshot", "internal/wire"},
 	"controller/store":   {"proto/stampede/v1", "workload"},
 	"controller/journal": {"proto/stampede/v1"},
 	"controller/gateway": {"controller/gateway/restapi", "controller/store", "proto/stampede/v1", "report", "report/plot", "workload", "internal/wire"},
@@ -62,7 +63,7 @@ var allowed = map[string][]string{
 	"internal/archtest":  {},
 	"internal/snapshot":  {},
 	"proto/stampede/v1":  {},
-	"cmd/stampede":       {".", "agent", "client", "controller", "report", "report/export", "report/plot", "schedule", "simulate", "workload", "workload/dataset", "workload/source", "workload/tokenizer", "internal/..."},
+	"cmd/stampede":       {".", "agent", "client", "controller", "report", "report/export", "report/parquet", "report/plot", "schedule", "simulate", "workload", "workload/dataset", "workload/source", "workload/tokenizer", "internal/..."},
 }
 
 var free = map[string]bool{
