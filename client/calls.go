@@ -16,7 +16,8 @@ type RegisterOptions struct {
 	// TestID is the test's id, [A-Za-z0-9_-]{1,64}; generated when empty. A taken
 	// one is refused with ErrExists.
 	TestID string
-	// RequestID makes the call safe to repeat: the same one returns the same test.
+	// RequestID makes the call safe to repeat: the same one returns the same test,
+	// and is refused with ErrExists when it comes with another spec.
 	RequestID string
 }
 

@@ -112,6 +112,12 @@ func TestRegisterIsSafeToRepeat(t *testing.T) {
 		if b, err := r.tests.RegisterTest(r.ctx, req); err != nil || b.GetTestId() != a.GetTestId() {
 			t.Errorf("repeated: %v, %v", b, err)
 		}
+		other := spec(t, openSpec)
+		other.Name = "another"
+		_, err = r.tests.RegisterTest(r.ctx, &stampedev1.RegisterTestRequest{Spec: other, RequestId: "same"})
+		wantCode(t, err, "AlreadyExists", "was given before")
+		_, err = r.tests.RegisterTest(r.ctx, &stampedev1.RegisterTestRequest{Spec: spec(t, openSpec), RequestId: "same", TestId: "another"})
+		wantCode(t, err, "AlreadyExists", "was given before")
 		req = &stampedev1.RegisterTestRequest{Spec: spec(t, openSpec), TestId: "my-test_1"}
 		if c, err := r.tests.RegisterTest(r.ctx, req); err != nil || c.GetTestId() != "my-test_1" {
 			t.Errorf("own id: %v, %v", c, err)

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,7 @@ func (c *Controller) register(req *stampedev1.RegisterTestRequest) (*store.Test,
 
 // keep admits a test and stores it. An empty ID is generated.
 func (c *Controller) keep(t store.Test) (*store.Test, error) {
+	chosen := t.ID
 	if t.ID == "" {
 		t.ID = uuid.NewString()
 	} else if !testIDPattern.MatchString(t.ID) {
@@ -67,10 +69,31 @@ func (c *Controller) keep(t store.Test) (*store.Test, error) {
 	}
 	t.Notices, t.CreateTime = append(t.Notices, assumed...), time.Now()
 	row, inserted, err := c.store.InsertTest(t)
-	if err == nil && inserted {
+	if err == nil && !inserted {
+		return row, repeats(row, chosen, t.Spec)
+	}
+	if err == nil {
 		c.log.Info("test registered", "test", row.ID, "name", t.Spec.Name)
 	}
 	return row, err
+}
+
+// repeats returns nil when a call with a request_id that is known asks for what it
+// has asked for before.
+func repeats(row *store.Test, id string, spec *workload.Spec) error {
+	before, err := row.Spec.Reveal()
+	if err != nil {
+		return err
+	}
+	now, err := spec.Reveal()
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(before, now) || id != "" && id != row.ID {
+		err := fmt.Errorf("request_id %q was given before, when test %s was registered with something else: %w", row.RequestID, row.ID, store.ErrExist)
+		return withHint(err, "a request_id is for one call and its repetitions; take a new one")
+	}
+	return nil
 }
 
 func checkRequestID(id string) error {

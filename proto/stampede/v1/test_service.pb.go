@@ -29,7 +29,8 @@ type RegisterTestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The spec.
 	Spec *Spec `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"`
-	// Makes the call safe to repeat: the same id returns the same test.
+	// Makes the call safe to repeat: the same id returns the same test. With
+	// another spec or test_id it is refused with ALREADY_EXISTS.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The test's id, [A-Za-z0-9_-]{1,64}; generated when empty. A taken one is
 	// refused with ALREADY_EXISTS.
