@@ -93,6 +93,10 @@ func TestRoundTrips(t *testing.T) {
 		t.Fatal(err)
 	}
 	roundTrip(t, s)
+	if s, _, err = Parse([]byte("endpoint: {url: http://h, headers: {}}\nlabels: {}\nsampling: {extra_body: {}}\nload: {}\nsessions: {}\nslo: {}\ngates: []")); err != nil {
+		t.Fatal(err)
+	}
+	roundTrip(t, s)
 	s = secretive()
 	delete(s.Endpoint.Headers, "Authorization") // beside a key it is an error
 	roundTrip(t, s)

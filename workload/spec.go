@@ -92,6 +92,11 @@ type Sampling struct {
 	ExtraBody   ExtraBody `json:"extra_body,omitempty"`
 }
 
+// IsZero says that nothing is set; an empty extra_body is nothing.
+func (s Sampling) IsZero() bool {
+	return s.Temperature == nil && s.TopP == nil && s.MaxTokens == nil && s.IgnoreEOS == nil && s.N == nil && len(s.ExtraBody) == 0
+}
+
 // Load says when requests are sent.
 type Load struct {
 	Warmup      Warmup   `json:"warmup,omitzero"`
