@@ -146,6 +146,36 @@ load: {stages: [{rate: 200, arrival: constant, duration: 1s}]}`, ref("run", 0, 1
 }
 
 // An answer of very many chunks fits into a message all the same.
+// TestBatchesThatAreFullLoseNothing: a sample that does not fit into the batch there
+// is goes whole into the next, whatever its size.
+func TestBatchesThatAreFullLoseNothing(t *testing.T) {
+	for _, chunks := range []int{10_000, 100_000, 300_000} { // about a fifth of a batch, and more than one
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t)
+			defer b.close()
+			b.d.chunks = chunks
+			_, end := b.agent()
+			b.start(`
+endpoint: {url: "http://target/v1", model: m}
+load: {stages: [{concurrency: 8, requests: 24}]}`, ref("run", 0, 1))
+			b.release("run", 0, 0, 0)
+			b.until(done, 1, time.Minute)
+			seen := map[int64]bool{}
+			for _, s := range b.c.samples(t) {
+				if seen[s.Index] = true; s.Status != measure.Succeeded || len(s.ChunkOffsets) != chunks || s.OutputTokens != int32(chunks) {
+					t.Errorf("entry %d: status %d, %d chunks of %d", s.Index, s.Status, len(s.ChunkOffsets), chunks)
+				}
+			}
+			if len(seen) != 24 {
+				t.Errorf("%d of 24 entries have a sample", len(seen))
+			}
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestLongAnswerStaysBelowTheMessageLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -176,6 +176,7 @@ func (r *reporter) add(s *measure.Sample) {
 		r.bare++
 	}
 	r.batch = wire.AppendEncoded(r.batch, r.buf)
+	r.buf = keepRoom(r.buf)
 	r.held++
 	if r.held == batchSamples || len(r.batch) >= batchBytes {
 		r.close()
@@ -201,7 +202,6 @@ func (r *reporter) close() {
 	r.shard.run.agent.outbox.put(r.shard.ref, r.sequence, batch)
 	r.shard.run.agent.nudge()
 	r.held, r.bare, r.batch = 0, 0, keepRoom(r.batch)
-	r.buf = keepRoom(r.buf)
 }
 
 // keepRoom empties a buffer for use again, unless one long answer made it large.
