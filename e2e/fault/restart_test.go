@@ -226,14 +226,9 @@ func holds(t *testing.T, dir, text string) (found bool) {
 // run that fills it. Mounting needs root, which CI is.
 func fullDisk(t *testing.T, seconds int) (c *harness.Cluster, r running, dir string) {
 	t.Helper()
-	if os.Geteuid() != 0 {
+	if dir = smallDisk(t, "size=300k"); dir == "" {
 		t.Skip("mounting a small tmpfs needs root")
 	}
-	dir = t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=300k"); err != nil {
-		t.Skipf("mount tmpfs: %v", err)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	sim := harness.StartSimulator(t, "--ttft", "10ms", "--itl", "1ms")
 	c = harness.StartController(t, append([]string{"--data-dir", dir}, terms...)...)
 	c.StartAgent(t, "agent-a", c.GRPC)
@@ -241,6 +236,18 @@ func fullDisk(t *testing.T, seconds int) (c *harness.Cluster, r running, dir str
 	spec := "endpoint: {url: " + sim.URL() + ", model: stampede-sim}\ndataset: {input_tokens: 20, output_tokens: 150}\n" +
 		"load: {stages: [{rate: 200, arrival: constant, duration: " + strconv.Itoa(seconds) + "s}]}\n"
 	return c, begin(t, c, sim, spec), dir
+}
+
+// smallDisk mounts a file system of its own, or returns nothing where that is not
+// allowed.
+func smallDisk(t *testing.T, options string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if os.Geteuid() != 0 || syscall.Mount("tmpfs", dir, "tmpfs", 0, options) != nil {
+		return ""
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
 }
 
 func TestJournalsDiskIsFull(t *testing.T) {

@@ -49,7 +49,7 @@ func TestFleetSharesOneRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	all.Go(func() { _ = sim.Run(ctx) })
-	dial, end := startController(t, ctx, &all)
+	dial, cut, end := startController(t, ctx, &all)
 	defer end()
 	c, err := client.Dial("fleet", client.WithDialer(dial))
 	if err != nil {
@@ -70,8 +70,12 @@ func TestFleetSharesOneRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	began = time.Now()
-	run(t, ctx, c, spec)
+	run(t, ctx, c, spec, nil)
 	report(t, "a run of 6 s with 100 requests a second", began)
+	began = time.Now()
+	run(t, ctx, c, spec, cut)
+	await(t, ctx, c, n)
+	report(t, "the same, with all connections cut midway", began)
 	served := map[string]int{}
 	for _, r := range sim.Account() {
 		served[r.ID]++
@@ -81,7 +85,7 @@ func TestFleetSharesOneRun(t *testing.T) {
 	}
 }
 
-func startController(t *testing.T, ctx context.Context, all *sync.WaitGroup) (dial func(context.Context, string) (net.Conn, error), end func()) {
+func startController(t *testing.T, ctx context.Context, all *sync.WaitGroup) (dial func(context.Context, string) (net.Conn, error), cut, end func()) {
 	t.Helper()
 	c, err := controller.New(controller.Config{DataDir: t.TempDir()})
 	if err != nil {
@@ -92,7 +96,35 @@ func startController(t *testing.T, ctx context.Context, all *sync.WaitGroup) (di
 	c.Register(server)
 	all.Go(func() { _ = c.Run(ctx) })
 	all.Go(func() { _ = server.Serve(l) })
-	return func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }, server.Stop
+	ways := &connections{}
+	return func(ctx context.Context, _ string) (net.Conn, error) {
+		conn, err := l.DialContext(ctx)
+		return ways.add(conn), err
+	}, ways.cut, server.Stop
+}
+
+// connections are all that were made, to be cut at once: a reconnect storm.
+type connections struct {
+	mu  sync.Mutex
+	all []net.Conn
+}
+
+func (c *connections) add(conn net.Conn) net.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if conn != nil {
+		c.all = append(c.all, conn)
+	}
+	return conn
+}
+
+func (c *connections) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.all {
+		_ = conn.Close()
+	}
+	c.all = nil
 }
 
 func startAgent(t *testing.T, ctx context.Context, all *sync.WaitGroup, dial func(context.Context, string) (net.Conn, error), name string) {
@@ -128,7 +160,7 @@ func await(t *testing.T, ctx context.Context, c *client.Client, n int) {
 	t.Fatalf("not %d agents within a minute", n)
 }
 
-func run(t *testing.T, ctx context.Context, c *client.Client, spec *workload.Spec) {
+func run(t *testing.T, ctx context.Context, c *client.Client, spec *workload.Spec, meanwhile func()) {
 	t.Helper()
 	id, _, err := c.Register(ctx, spec, client.RegisterOptions{})
 	if err != nil {
@@ -138,9 +170,13 @@ func run(t *testing.T, ctx context.Context, c *client.Client, spec *workload.Spe
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range c.Watch(ctx, runID) {
+	for m, err := range c.Watch(ctx, runID) {
 		if err != nil {
 			t.Fatal(err)
+		}
+		if meanwhile != nil && m.Progress.Succeeded > 100 {
+			meanwhile()
+			meanwhile = nil
 		}
 	}
 	rep, _, err := c.Report(ctx, runID)

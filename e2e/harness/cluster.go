@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -40,8 +41,25 @@ func (s Simulator) Account(t *testing.T) map[string][]simulate.Record {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	return records(t, resp.Body)
+}
+
+// AccountFile is the same of a simulator that was told to keep a file and has
+// ended.
+func AccountFile(t *testing.T, path string) map[string][]simulate.Record {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	return records(t, f)
+}
+
+func records(t *testing.T, from io.Reader) map[string][]simulate.Record {
+	t.Helper()
 	served := map[string][]simulate.Record{}
-	scanner := bufio.NewScanner(resp.Body)
+	scanner := bufio.NewScanner(from)
 	scanner.Buffer(nil, 16<<20)
 	for scanner.Scan() {
 		var r simulate.Record
