@@ -174,6 +174,12 @@ func TestHTTPPortTurnsAway(t *testing.T) {
 		"wide":              `[` + strings.Repeat(`0,`, 1<<20) + `0]`,
 		"a large number":    `{"url":1` + strings.Repeat("0", 1<<20) + `}`,
 		"a large exponent":  `{"random_seed":1e999999999}`,
+		"deep in a spec":    `{"spec":{"endpoint":{"url":"http://h"},"sampling":{"extra_body":{"a":` + strings.Repeat(`[`, 100_000) + strings.Repeat(`]`, 100_000) + `}}}}`,
+		"deep in a body":    `{"url":"http://h","model":"m","endpoint_type":"vllm","dataset_name":"synthesizer","kwargs":{"a":` + strings.Repeat(`{"a":`, 100_000) + `1` + strings.Repeat(`}`, 100_000) + `}}`,
+		"wide in a spec":    `{"spec":{"endpoint":{"url":"http://h"},"sampling":{"extra_body":{"a":[` + strings.Repeat(`0,`, 300_000) + `0]}}}}`,
+		"numbers in a spec": `{"spec":{"endpoint":{"url":"http://h"},"sampling":{"extra_body":{"a":1e999999999,"b":` + strings.Repeat("9", 100_000) + `}}}}`,
+		"numbers in a body": `{"url":"http://h","model":"m","endpoint_type":"vllm","dataset_name":"synthesizer","kwargs":{"a":1e999999999,"max_tokens":1e30,"b":` + strings.Repeat("9", 100_000) + `}}`,
+		"many faults":       `{"spec":{"endpoint":{"url":"http://h"},` + strings.Repeat(`"x":1,`, 100_000) + `"y":1}}`,
 		"aliases of a bomb": "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nurl: *g\n",
 	} {
 		for _, path := range []string{"/register_test", "/v1/tests"} {
