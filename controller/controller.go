@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -97,6 +98,9 @@ func (c *Controller) open() error {
 	c.store.KeepWith(c.keeper)
 	if err := c.files.dropOrphans(func(testID string) bool { return c.store.Test(nil, testID) != nil }); err != nil {
 		c.log.Error("files of deleted tests are left", "err", err)
+	}
+	if err := c.dropForgottenData(time.Now()); err != nil {
+		c.log.Error("data that no test names is left", "err", err)
 	}
 	if err := c.revive(open, locked); err != nil {
 		return errors.Join(err, db.Close())

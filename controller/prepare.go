@@ -124,6 +124,9 @@ func (r *run) compile() error {
 		}
 		r.file, data, r.data = file, file.File, corpusData{hash: hash, fileName: file.name}
 	}
+	if data := dataIn(r.eff); len(data) > 0 {
+		r.update(func(row *store.Run) { row.Data = data })
+	}
 	tokens, err := r.tokens()
 	if err != nil {
 		return err

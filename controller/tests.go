@@ -295,6 +295,7 @@ func (c *Controller) remove(testID string) ([]string, error) {
 			<-r.parted // it only says goodbye
 		}
 	}
+	data := dataOf(c.store.Test(nil, testID), c.store.Runs(nil, testID))
 	_, err := c.store.DeleteTest(testID, func(runs []*store.Run) error {
 		for _, r := range runs {
 			if !r.Ended() || c.run(r.ID) != nil {
@@ -306,7 +307,8 @@ func (c *Controller) remove(testID string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.files.remove(testID)
+	names, err := c.files.remove(testID)
+	return names, errors.Join(err, c.dropData(data))
 }
 
 // ListAgents implements the rpc.

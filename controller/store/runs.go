@@ -38,6 +38,8 @@ type Run struct {
 	Trial, Trials int
 	// Combined is the JSON of the report of all trials; set with the last one's end.
 	Combined []byte
+	// Data are the hashes of the data that it takes from the data folder.
+	Data []string
 	// Cancel is how far it was asked to be cancelled.
 	Cancel Cancel
 	// LateSamples came after the report was written.
@@ -179,7 +181,7 @@ func (r *Run) sameButProgress(next *Run) bool {
 	return r.State == next.State && r.Reason == next.Reason && r.Hint == next.Hint && r.StartTime.Equal(next.StartTime) &&
 		r.EndTime.Equal(next.EndTime) && len(r.Agents) == len(next.Agents) && r.FirstStagePhase == next.FirstStagePhase &&
 		r.WorkloadHash == next.WorkloadHash && len(r.Report) == len(next.Report) && len(r.Notices) == len(next.Notices) &&
-		r.LateSamples == next.LateSamples && len(r.Combined) == len(next.Combined) && r.Cancel == next.Cancel
+		r.LateSamples == next.LateSamples && len(r.Combined) == len(next.Combined) && r.Cancel == next.Cancel && len(r.Data) == len(next.Data)
 }
 
 // Run returns a run, or nil.

@@ -106,6 +106,11 @@ func (s *Store) SetNickname(id, name string) error {
 	})
 }
 
+// AllTests returns all tests, in the order of their registration.
+func (s *Store) AllTests(ws WatchSet) []*Test {
+	return all[Test](s.db.Txn(false), ws, tableTests, indexOrder)
+}
+
 // CountTests returns how many tests there are.
 func (s *Store) CountTests() int {
 	return len(all[Test](s.db.Txn(false), nil, tableTests, indexOrder))

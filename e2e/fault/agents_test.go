@@ -4,6 +4,7 @@ package fault
 
 import (
 	"context"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -256,6 +257,29 @@ func TestSecondAgentWithALiveIDIsRefused(t *testing.T) {
 	if a.Report.Accounting.Succeeded != 120 {
 		t.Errorf("accounting %+v, want 120 succeeded", a.Report.Accounting)
 	}
+}
+
+// An agent of another series is refused by a sentence that names both versions and
+// says what to do; one that differs in the patch alone takes part.
+func TestAgentOfAnotherVersionIsRefused(t *testing.T) {
+	t.Parallel()
+	old, newer, patched := harness.BinaryOf(t, "v1.2.3"), harness.BinaryOf(t, "v1.3.0"), harness.BinaryOf(t, "v1.2.9")
+	controller := harness.StartCommand(t, "controller", exec.Command(old, "controller", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--data-dir", t.TempDir()))
+	addr := controller.After("grpc listening on ")
+	got := harness.Command(t, "", newer, "agent", "--controller", addr)
+	for _, part := range []string{"v1.3.0", "v1.2.3", "hint: install the same version"} {
+		if got.Code != 1 || !strings.Contains(got.Err, part) {
+			t.Errorf("exit %d, want 1 and a sentence with %q:\n%s", got.Code, part, got.Err)
+		}
+	}
+	harness.StartCommand(t, "agent", exec.Command(patched, "agent", "--controller", addr, "--name", "patched"))
+	for range 200 {
+		if strings.Contains(harness.Stampede(t, "agents", "--controller", addr).Out, "patched") {
+			return
+		}
+		pause(50 * time.Millisecond)
+	}
+	t.Errorf("the agent of the same series is not connected:\n%s", controller.Stderr())
 }
 
 // knock opens a session and returns why it is ended.

@@ -12,7 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
 	"github.com/stampede-bench/stampede/e2e/harness"
+	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
 
 func TestControllerKilledAndBackWithinTheLease(t *testing.T) {
@@ -146,6 +152,37 @@ func TestFinishedRunsOutliveARestart(t *testing.T) {
 	}
 }
 
+// A crash may leave half a record at the journal's end: it is cut off, that is said,
+// and the run goes on.
+func TestTornEndOfTheJournalIsCut(t *testing.T) {
+	t.Parallel()
+	sim := harness.StartSimulator(t, "--ttft", "30ms", "--itl", "5ms")
+	c := harness.StartCluster(t, 2, terms...)
+	r := begin(t, c, sim, load(sim, 40, 7*time.Second))
+	sim.Await(t, 60)
+	c.Controller.Kill()
+	segment := filepath.Join(c.DataDir, "runs", strings.Split(r.id, ".")[0], "segment_"+r.id)
+	f, err := os.OpenFile(segment, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write([]byte{200, 0, 0, 0, 1, 2, 3, 4, 3, 'h', 'a', 'l', 'f'}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.Restart(t)
+	a := r.ended(t)
+	r.hold(t, a)
+	if sum := a.Report.Accounting; sum.Succeeded != 280 {
+		t.Errorf("accounting %+v, want 280 succeeded", sum)
+	}
+	if log := c.Controller.Stderr(); !strings.Contains(log, "torn") || !strings.Contains(log, "13 bytes") {
+		t.Errorf("nothing is said of the 13 bytes that were cut:\n%s", log)
+	}
+}
+
 func TestDamagedDataFolderIsSaid(t *testing.T) {
 	t.Parallel()
 	c := harness.StartController(t)
@@ -200,6 +237,20 @@ func TestSecretsOverARestart(t *testing.T) {
 			got := harness.Stampede(t, "report", r.id, "--controller", c.GRPC)
 			if got.Code == 0 || !strings.Contains(got.Err, keyFile) {
 				t.Errorf("exit %d, want an error that names %s:\n%s", got.Code, keyFile, got.Err)
+			}
+			conn, err := grpc.NewClient(c.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			tests := stampedev1.NewTestServiceClient(conn)
+			test, err := tests.GetTest(t.Context(), &stampedev1.GetTestRequest{TestId: r.id})
+			if m := test.GetTest(); err != nil || m.GetState() != stampedev1.State_STATE_FAILED || !strings.Contains(m.GetReason(), keyFile) {
+				t.Errorf("the run is %v (%s), %v; want it FAILED for %s", m.GetState(), m.GetReason(), err, keyFile)
+			}
+			_, err = tests.StartTest(t.Context(), &stampedev1.StartTestRequest{TestId: strings.Split(r.id, ".")[0]})
+			if status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), keyFile) {
+				t.Errorf("started again: %v, want FAILED_PRECONDITION that names %s", err, keyFile)
 			}
 		})
 	}

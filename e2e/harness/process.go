@@ -22,7 +22,7 @@ const module = "github.com/stampede-bench/stampede"
 // binary is the stampede under test, built once by Main.
 var binary string
 
-// tagged are builds of it under build tags, made when a test asks for one.
+// tagged are other builds of it, made when a test asks for one.
 var tagged = struct {
 	sync.Mutex
 	dir  string
@@ -58,17 +58,28 @@ func Binary() string { return binary }
 // BinaryWith is the path of one that is built with a build tag.
 func BinaryWith(t *testing.T, tag string) string {
 	t.Helper()
+	return binaryAs(t, tag, "-tags", tag)
+}
+
+// BinaryOf is the path of one that says it is of a version.
+func BinaryOf(t *testing.T, version string) string {
+	t.Helper()
+	return binaryAs(t, version, "-ldflags", "-X main.version="+version)
+}
+
+func binaryAs(t *testing.T, name string, flags ...string) string {
+	t.Helper()
 	tagged.Lock()
 	defer tagged.Unlock()
-	if made, there := tagged.made[tag]; there {
+	if made, there := tagged.made[name]; there {
 		return made
 	}
-	path := filepath.Join(tagged.dir, "stampede-"+tag)
-	build := exec.Command("go", "build", "-tags", tag, "-o", path, module+"/cmd/stampede")
+	path := filepath.Join(tagged.dir, "stampede-"+name)
+	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, module+"/cmd/stampede")...)
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build stampede with the tag %s: %v\n%s", tag, err, out)
+		t.Fatalf("build stampede %s: %v\n%s", name, err, out)
 	}
-	tagged.made[tag] = path
+	tagged.made[name] = path
 	return path
 }
 
