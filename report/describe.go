@@ -21,10 +21,13 @@ func Describe(s *workload.Stage) string {
 		parts = append(parts, fmt.Sprintf("%s/s %s", number3(float64(*s.Rate)), arrival(s)))
 	case s.Concurrency != nil:
 		parts = append(parts, fmt.Sprintf("concurrency %d", *s.Concurrency))
+		if s.ConcurrencyOf == workload.OfSessions {
+			parts[0] += " sessions"
+		}
 	case s.Func != nil:
 		parts = append(parts, *s.Func)
 	case s.Replay != nil:
-		parts = append(parts, "replay")
+		parts = append(parts, replay(s.Replay))
 	}
 	if s.MaxConcurrency > 0 {
 		parts = append(parts, fmt.Sprintf("at most %d in flight", s.MaxConcurrency))
@@ -39,6 +42,21 @@ func Describe(s *workload.Stage) string {
 		parts = append(parts, integer(s.Requests)+plural(s.Requests, " request", " requests"))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// replay says how a recording is played.
+func replay(r *workload.Replay) string {
+	text := "replay"
+	if r.TimeScale != nil && *r.TimeScale != 1 {
+		text += " at " + number3(*r.TimeScale) + " times the speed"
+	}
+	if r.Offset > 0 {
+		text += " from " + r.Offset.D().String()
+	}
+	if r.Loop {
+		text += " round and round"
+	}
+	return text
 }
 
 func arrival(s *workload.Stage) string {

@@ -73,6 +73,7 @@ func (b *builder) add(p *Phase) {
 	p.Nominal = b.nominal
 	p.Predictable = p.Kind == Open && !p.DrainFull
 	b.nominal += p.Duration
+	p.Entries = b.entriesOf(p)
 	if p.Sessions == Unbounded || p.Kind == Closed && p.Duration > 0 {
 		b.countable = false
 	} else if !p.replays {
@@ -119,6 +120,21 @@ func (b *builder) fill(p *Phase, path string, st *workload.Stage, stream string,
 	if len(b.errs) == before {
 		b.add(p)
 	}
+}
+
+// entriesOf counts the turns of a phase's sessions, where these are known.
+func (b *builder) entriesOf(p *Phase) int64 {
+	switch {
+	case p.Sessions == Unbounded || !b.countable && !p.replays:
+		return 0
+	case b.corpus == nil:
+		return p.Sessions
+	}
+	s := segment{from: b.taken}
+	if p.replays {
+		s.from, s.round = p.from, p.round
+	}
+	return s.entries(b.corpus, p.Sessions)
 }
 
 // inSessions is the stage with its bound by requests as a bound by sessions, of

@@ -21,6 +21,8 @@ type Phase struct {
 	// that time alone ends. In a closed loop that both time and a count bound it
 	// is the most there can be.
 	Sessions int64
+	// Entries is how many requests these sessions are; 0 when nobody knows.
+	Entries int64
 	// Duration of dispatch in nanoseconds: the bound reached first. Where that is
 	// the count, it ends when one more entry would be due; 0 in a closed loop that
 	// a count alone ends, and for a rate of inf.

@@ -190,6 +190,9 @@ func (p *Phase) summary() string {
 	var parts []string
 	if p.Sessions != Unbounded {
 		count := fmt.Sprintf("%d requests", p.Sessions)
+		if p.turned() {
+			count = fmt.Sprintf("%d sessions, %d requests", p.Sessions, p.Entries)
+		}
 		if p.Kind == Closed && p.Duration > 0 {
 			count = "at most " + count
 		}
@@ -200,11 +203,15 @@ func (p *Phase) summary() string {
 	}
 	switch {
 	case p.Kind == Closed:
-		parts = append(parts, fmt.Sprintf("closed loop, %d in flight", p.Slots))
+		parts = append(parts, "closed loop, "+p.slotsText())
 	case math.IsInf(p.Rate, 1):
 		parts = append(parts, "all at once")
 	default:
-		parts = append(parts, fmt.Sprintf("mean %.4g req/s", perSecond(p.Sessions, p.Duration)))
+		unit := "req/s"
+		if p.turned() {
+			unit = "sessions/s"
+		}
+		parts = append(parts, fmt.Sprintf("mean %.4g %s", perSecond(p.Sessions, p.Duration), unit))
 	}
 	if p.MaxConcurrency > 0 {
 		parts = append(parts, fmt.Sprintf("at most %d in flight", p.MaxConcurrency))
@@ -213,6 +220,16 @@ func (p *Phase) summary() string {
 		parts = append(parts, "then drain")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// turned reports whether sessions of the phase are known to have several turns.
+func (p *Phase) turned() bool { return p.Entries > p.Sessions && p.Sessions != Unbounded }
+
+func (p *Phase) slotsText() string {
+	if p.OfSessions {
+		return fmt.Sprintf("%d sessions at a time", p.Slots)
+	}
+	return fmt.Sprintf("%d in flight", p.Slots)
 }
 
 // niceCeil is the next of 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10 times a power of ten.

@@ -54,8 +54,12 @@ func plan(ctx context.Context, w io.Writer, spec *workload.Spec) error {
 	if err := schedule.Plot(w, p, min(width(w), 120), 12); err != nil {
 		return err
 	}
-	if err := planTotals(w, p, corpus); err != nil {
+	if err := planTotals(w, effective, p, p.Play(corpus)); err != nil {
 		return err
+	}
+	if p.Sessions() == schedule.Unbounded {
+		fmt.Fprintln(w, "workload hash: known when it is known how many sessions were begun")
+		return nil
 	}
 	hash, err := schedule.WorkloadHash(p, corpus, effective, make([]int64, len(p.Phases)), schedule.Whole)
 	if err != nil {
@@ -122,40 +126,4 @@ func convertFile(ctx context.Context, d workload.Dataset) (file *dataset.File, d
 		return nil, nil, fmt.Errorf("dataset: %w", err)
 	}
 	return file, done, nil
-}
-
-// planTotals prints what is known before anything was sent; a closed loop that
-// time bounds sends as many as the endpoint answers.
-func planTotals(w io.Writer, p *schedule.Plan, corpus dataset.Corpus) error {
-	var total, tokensIn, tokensOut int64
-	first := int64(0)
-	for _, ph := range p.Phases {
-		if ph.Sessions == schedule.Unbounded {
-			continue
-		}
-		in, out, err := tokens(corpus, first, first+ph.Sessions)
-		if err != nil {
-			return err
-		}
-		first += ph.Sessions
-		if !ph.Warmup {
-			total, tokensIn, tokensOut = total+ph.Sessions, tokensIn+in, tokensOut+out
-		}
-	}
-	fmt.Fprintf(w, "requests %d · input tokens %d · output tokens %d (asked)\n", total, tokensIn, tokensOut)
-	return nil
-}
-
-func tokens(corpus dataset.Corpus, from, to int64) (in, out int64, err error) {
-	for i := from; i < to; i++ {
-		session, err := corpus.Session(i)
-		if err != nil {
-			return 0, 0, err
-		}
-		for _, t := range session.Turns {
-			in += int64(t.InputTokens)
-			out += int64(t.OutputTokens)
-		}
-	}
-	return in, out, nil
 }

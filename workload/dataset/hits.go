@@ -23,34 +23,50 @@ func (h Hits) Rate() float64 {
 // ExpectedHits counts what a server would find in its prefix cache if it got the
 // sessions from from to to-1 one after another, forgot nothing, kept whole blocks
 // of so many tokens, replies too, and had no template of its own around messages.
-// A word counts for tokensPerWord tokens.
-func ExpectedHits(c Corpus, from, to int64, block int, tokensPerWord float64) (Hits, error) {
+// A word counts for tokensPerWord tokens. It looks no further than most tokens of
+// input, which it may pass with the session that reaches them.
+func ExpectedHits(c Corpus, from, to int64, block int, tokensPerWord float64, most int64) (Hits, error) {
 	cache := blockCache{known: map[uint64]struct{}{}, words: max(1, int(math.Round(float64(block)/tokensPerWord)))}
 	var h Hits
-	for i := from; i < to; i++ {
+	for i := from; i < to && h.Input < most; i++ {
 		s, err := c.Session(i)
 		if err != nil {
 			return h, err
 		}
-		var history []string
-		for t, turn := range s.Turns {
-			for _, m := range turn.Messages {
-				history = append(history, strings.Fields(m.Content)...)
-			}
-			cached := min(cache.take(history), len(history)-1)
+		for t := range s.Turns {
+			prompt := promptWords(&s, t, tokensPerWord)
+			cached := max(min(cache.take(prompt), len(prompt)-1), 0)
 			h.Entries++
-			h.Input += tokensOf(len(history), tokensPerWord)
-			h.Cached += tokensOf(max(cached, 0), tokensPerWord)
-			reply := turn.OutputTokens
-			for k := range int(math.Round(float64(reply) / tokensPerWord)) {
-				history = append(history, strconv.FormatInt(i, 36)+"/"+strconv.Itoa(t)+"/"+strconv.Itoa(k))
-			}
-			if t < len(s.Turns)-1 {
-				cache.take(history)
-			}
+			h.Input += tokensOf(len(prompt), tokensPerWord)
+			h.Cached += tokensOf(cached, tokensPerWord)
+			cache.take(append(prompt, replyWords(&s, t, tokensPerWord)...))
 		}
 	}
 	return h, nil
+}
+
+// promptWords are those of a turn's prompt with its history, as far as that is
+// known before anything was answered.
+func promptWords(s *Session, turn int, perWord float64) []string {
+	var words []string
+	for _, t := range Branch(s.Turns, turn) {
+		for _, m := range s.Turns[t].Messages {
+			words = append(words, strings.Fields(m.Content)...)
+		}
+		if t != turn {
+			words = append(words, replyWords(s, t, perWord)...)
+		}
+	}
+	return words
+}
+
+// replyWords stand for a reply that nobody knows yet.
+func replyWords(s *Session, turn int, perWord float64) []string {
+	words := make([]string, int(math.Round(float64(s.Turns[turn].OutputTokens)/perWord)))
+	for k := range words {
+		words[k] = strconv.FormatInt(s.Index, 36) + "/" + strconv.Itoa(turn) + "/" + strconv.Itoa(k)
+	}
+	return words
 }
 
 func tokensOf(words int, perWord float64) int64 { return int64(math.Round(float64(words) * perWord)) }

@@ -78,7 +78,7 @@ func TestHitRateIsMade(t *testing.T) {
 		{0.3, 64, "uniform:400:1200", 2}, {0.75, 1, "60", 1}, {0.5, 16, "40", 1}, {0, 16, "100", 1},
 	} {
 		d := workload.Dataset{InputTokens: c.input, Prefix: &workload.Prefix{HitRate: &c.rate, BlockTokens: c.block, Groups: c.groups}}
-		got, _ := ExpectedHits(synthetics(t, 11, d, Options{}), 0, 600, c.block, TokensPerWord)
+		got, _ := ExpectedHits(synthetics(t, 11, d, Options{}), 0, 600, c.block, TokensPerWord, 1<<40)
 		if math.Abs(got.Rate()-c.rate) > 0.015 {
 			t.Errorf("%+v: %.3f of the input would be cached", c, got.Rate())
 		}
@@ -142,7 +142,7 @@ func TestBadPrefixesAndChats(t *testing.T) {
 
 func TestExpectedHitsKnowHistories(t *testing.T) {
 	d := workload.Dataset{InputTokens: "64", OutputTokens: "32", Chat: &workload.Chat{Turns: "3", InputTokens: "16"}}
-	got, _ := ExpectedHits(synthetics(t, 1, d, Options{}), 0, 50, 16, TokensPerWord)
+	got, _ := ExpectedHits(synthetics(t, 1, d, Options{}), 0, 50, 16, TokensPerWord, 1<<40)
 	// Prompts of 64, 112 and 160 tokens: the second has 96 of before, the third 144.
 	if want := (Hits{Entries: 150, Input: 50 * (64 + 112 + 160), Cached: 50 * (96 + 144)}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
