@@ -23,6 +23,7 @@ var pages = []page{
 	{path: "docs/http.md"},
 	{path: "docs/security.md", hosts: []string{"bench-0.internal"}},
 	{path: "docs/quickstart.md", short: true},
+	{path: "docs/traces.md"},
 	{path: "docs/howto/capacity.md", short: true},
 	{path: "docs/howto/compare.md", short: true},
 	{path: "docs/howto/gate.md", short: true},
