@@ -36,7 +36,11 @@ type Client struct {
 	net     network
 	pool    pool
 	stats   stats
-	heldUp  atomic.Int64 // when the process was last seen to be kept from the processor
+	heldUp  atomic.Int64          // when the process was last seen to be kept from the processor
+	h2      atomic.Pointer[http2] // set once the endpoint has said that it speaks nothing else
+
+	askHTTP2     sync.Once
+	answersHTTP2 bool
 
 	exchanges sync.Pool // of *measure.Exchange
 

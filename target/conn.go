@@ -3,6 +3,7 @@ package target
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/stampede-bench/stampede/internal/clock"
 	"github.com/stampede-bench/stampede/measure"
@@ -256,15 +257,17 @@ func (k *conn) expire(now int64) {
 	k.cl.hand(o)
 }
 
-func (k *conn) timeoutFault() fault {
-	x := k.call.x
+func (k *conn) timeoutFault() fault { return timeoutFault(k.call.x, k.cl.cfg.Timeout) }
+
+// timeoutFault tells in which phase a request's time passed.
+func timeoutFault(x *measure.Exchange, timeout time.Duration) fault {
 	switch {
 	case x.Headers == measure.Absent:
-		return faultf(KindTimeoutHeaders, "no headers within %v", k.cl.cfg.Timeout)
+		return faultf(KindTimeoutHeaders, "no headers within %v", timeout)
 	case len(x.Chunks) == 0:
-		return faultf(KindTimeoutFirstToken, "no token within %v", k.cl.cfg.Timeout)
+		return faultf(KindTimeoutFirstToken, "no token within %v", timeout)
 	}
-	return faultf(KindTimeoutStream, "the reply had not ended within %v", k.cl.cfg.Timeout)
+	return faultf(KindTimeoutStream, "the reply had not ended within %v", timeout)
 }
 
 // drop gives up c if it is still on the connection.

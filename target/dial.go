@@ -42,6 +42,10 @@ func (cl *Client) dial(ctx context.Context) (*conn, fault) {
 			cl.stats.opened.Add(1)
 			return k, fault{}
 		}
+		if f.kind == kindOnlyHTTP2 {
+			cl.speakHTTP2()
+			return nil, f
+		}
 		if ctx.Err() != nil {
 			break
 		}
@@ -76,6 +80,10 @@ func (cl *Client) dialFor(c *Call) {
 	}
 	for {
 		k, f := cl.dial(ctx)
+		if f.kind == kindOnlyHTTP2 {
+			cl.h2.Load().exchange(c)
+			return
+		}
 		if f.is() {
 			if ctx.Err() != nil {
 				f = fault{KindCancelled, "given up while it waited for a connection"}
@@ -92,6 +100,9 @@ func (cl *Client) dialFor(c *Call) {
 
 // Warm implements Doer.
 func (cl *Client) Warm(ctx context.Context, n int) (int, error) {
+	if cl.h2.Load() != nil {
+		return n, nil
+	}
 	type result struct{ f fault }
 	missing := n - int(cl.pool.ready.Load())
 	results := make(chan result, max(missing, 0))
@@ -111,6 +122,9 @@ func (cl *Client) Warm(ctx context.Context, n int) (int, error) {
 		if r := <-results; r.f.is() && first == nil {
 			first = cl.errorOf(r.f)
 		}
+	}
+	if first == nil && cl.h2.Load() != nil {
+		return n, nil
 	}
 	return int(cl.pool.ready.Load()), first
 }
@@ -132,6 +146,9 @@ func (cl *Client) addSpare(ctx context.Context) fault {
 	defer stop()
 	defer context.AfterFunc(cl.ctx, stop)()
 	k, f := cl.dial(ctx)
+	if f.kind == kindOnlyHTTP2 { // one connection carries many requests, and is opened by the first
+		return fault{}
+	}
 	if f.is() {
 		return f
 	}
@@ -142,6 +159,9 @@ func (cl *Client) addSpare(ctx context.Context) fault {
 // wanted is how many connections should be ready. For a server that closes after
 // each reply there is always a fresh one.
 func (cl *Client) wanted() int64 {
+	if cl.h2.Load() != nil {
+		return 0
+	}
 	n := cl.cfg.Reserve
 	if cl.pool.wary() {
 		n = max(n, 1)
@@ -226,6 +246,8 @@ func tlsFault(host string, err error) fault {
 		return fault{KindCancelled, "given up during the TLS handshake"}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return fault{KindTimeoutConnect, "no end of the TLS handshake in time"}
+	case saysOnlyHTTP2(err):
+		return onlyHTTP2Fault(host)
 	case errors.As(err, &record):
 		return fault{KindTLS, host + " does not speak TLS; is the URL meant to begin with http://?"}
 	case errors.As(err, &verify), errors.As(err, &name):

@@ -103,6 +103,10 @@ func (p *pool) leave(c *Call) bool {
 
 // place sends c on a ready connection or puts it in line. The caller holds cl.life.
 func (cl *Client) place(c *Call) {
+	if h := cl.h2.Load(); h != nil {
+		h.start(c)
+		return
+	}
 	for {
 		k, dial := cl.pool.takeOr(c)
 		if k == nil {
@@ -149,6 +153,12 @@ func (cl *Client) dialInLine() {
 		k, f := cl.dial(cl.ctx)
 		if k != nil {
 			cl.give(k, false)
+			continue
+		}
+		if f.kind == kindOnlyHTTP2 {
+			for _, c := range cl.pool.overdue(clock.Now()) {
+				cl.h2.Load().start(c)
+			}
 			continue
 		}
 		if cl.ctx.Err() != nil {

@@ -70,6 +70,10 @@ func (pn *pollNetwork) connect(ctx context.Context, to addrPort) (*conn, fault) 
 			k.abort()
 			return nil, tlsFault(pn.cl.addrs.host, err)
 		}
+		if pn.cl.onlyHTTP2(ctx, to, w.tls.ConnectionState().NegotiatedProtocol) {
+			k.abort()
+			return nil, onlyHTTP2Fault(pn.cl.addrs.host)
+		}
 	}
 	k.mu.Lock()
 	w.dialing.Store(false)

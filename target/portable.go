@@ -56,6 +56,10 @@ func (n *portable) connect(ctx context.Context, to addrPort) (*conn, fault) {
 			_ = c.Close()
 			return nil, tlsFault(n.cl.addrs.host, err)
 		}
+		if n.cl.onlyHTTP2(ctx, to, t.ConnectionState().NegotiatedProtocol) {
+			_ = c.Close()
+			return nil, onlyHTTP2Fault(n.cl.addrs.host)
+		}
 		c = t
 	}
 	w := &netWire{Conn: c, n: n}
