@@ -49,7 +49,8 @@ func newAgentCommand(io streams) *cobra.Command {
 	fl.StringVar(&f.name, "name", "", "`NAME` for people (default host name and pid)")
 	f.trust.add(fl, "STAMPEDE_AGENT_TOKEN")
 	fl.StringArrayVar(&f.allowTarget, "allow-target", nil, "load only what matches `PATTERN`: a host name with * and ?, an address or a prefix, with an optional :PORT; may repeat (default all but metadata addresses)")
-	fl.StringVar(&f.metricsAddr, "metrics-addr", "", "listen `ADDR` for /metrics, /healthz and /readyz, over HTTP and open to all who reach it (default none)")
+	fl.StringVar(&f.metricsAddr, "metrics-addr", "", "listen `ADDR` for /metrics, /healthz and /readyz, over HTTP (default none)")
+	fl.BoolVar(&f.insecure, "insecure", false, "let --metrics-addr listen beyond loopback, where it is open to all who reach it")
 	fl.StringSliceVar(&f.allowHosts, "allow-host", nil, "`NAMES` of hosts that requests to --metrics-addr may be for, beside loopback and the listen address; *.domain is one, too")
 	addLogFlags(fl, &f.logFormat, &f.logLevel)
 	return cmd
@@ -61,6 +62,7 @@ const sleepingThreads = 2
 type agentFlags struct {
 	addr, name          string
 	metricsAddr         string
+	insecure            bool
 	allowHosts          []string
 	trust               trust
 	allowTarget         []string
@@ -100,6 +102,9 @@ func (f *agentFlags) run(ctx context.Context, out io.Writer, log *slog.Logger) e
 	defer end()
 	g, working := errgroup.WithContext(ctx)
 	if f.metricsAddr != "" {
+		if err := f.checkReach(log); err != nil {
+			return err
+		}
 		pages, err := guard.New(guard.Config{Listen: f.metricsAddr, AllowHosts: f.allowHosts}, agentPages(name, a.Status))
 		if err != nil {
 			return usageError(fmt.Errorf("--metrics-addr: %w", err), "give it as HOST:PORT")
@@ -116,6 +121,20 @@ func (f *agentFlags) run(ctx context.Context, out io.Writer, log *slog.Logger) e
 		return f.work(working, a)
 	})
 	return g.Wait()
+}
+
+// checkReach refuses pages that are open to others, unless told otherwise.
+func (f *agentFlags) checkReach(log *slog.Logger) error {
+	near, err := loopback(f.metricsAddr)
+	if near || err != nil {
+		return err
+	}
+	if !f.insecure {
+		return usageError(fmt.Errorf("--metrics-addr %s would be open to others: its pages ask for no token", f.metricsAddr),
+			"listen on 127.0.0.1, or say --insecure when the network is yours alone")
+	}
+	log.Warn("open to everybody who can reach it", "addr", f.metricsAddr)
+	return nil
 }
 
 func (f *agentFlags) work(ctx context.Context, a *agent.Agent) error {

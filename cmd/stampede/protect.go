@@ -84,15 +84,21 @@ func readTokens(flag, path, env string, kind auth.Role, log *slog.Logger) (*auth
 	return nil, nil
 }
 
+// loopback says whether addr is this machine's alone.
+func loopback(addr string) (bool, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false, usageError(fmt.Errorf("listen address %q: %w", addr, err), "give it as HOST:PORT")
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback(), nil
+}
+
 // checkReach refuses to listen beyond loopback without protection, unless told
 // otherwise in so many words.
 func (p *protection) checkReach(addr string, s *shield, log *slog.Logger) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return usageError(fmt.Errorf("listen address %q: %w", addr, err), "give it as HOST:PORT")
-	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
+	if near, err := loopback(addr); near || err != nil {
+		return err
 	}
 	if s.tls == nil && !s.guard.On() {
 		if p.insecure {
