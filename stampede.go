@@ -36,6 +36,10 @@ type Config struct {
 	// LookupEnv finds the environment variable a spec's api_key_env names.
 	// Default os.LookupEnv.
 	LookupEnv func(string) (string, bool)
+	// Progress is told how far a file is that is fetched from the dataset hub, and
+	// Notice what a person should know of it. Default: nobody is told.
+	Progress func(file string, done, total int64)
+	Notice   func(text string)
 	// Logger receives diagnostics. Default: none.
 	Logger *slog.Logger
 	// Version is stamped into reports. Default "dev".
@@ -101,7 +105,8 @@ func (l *Local) connect() (err error) {
 	if err != nil {
 		return err
 	}
-	l.client, err = client.Dial("stampede", client.WithDialer(l.dialPipe), client.WithLookupEnv(l.cfg.LookupEnv))
+	l.client, err = client.Dial("stampede", client.WithDialer(l.dialPipe), client.WithLookupEnv(l.cfg.LookupEnv),
+		client.WithProgress(l.cfg.Progress), client.WithNotice(l.cfg.Notice))
 	return err
 }
 

@@ -20,6 +20,8 @@ type options struct {
 	dialer    func(context.Context, string) (net.Conn, error)
 	lookupEnv func(string) (string, bool)
 	openFile  func(string) (io.ReadCloser, error)
+	progress  func(file string, done, total int64)
+	notice    func(text string)
 	patience  time.Duration
 }
 
@@ -58,7 +60,9 @@ func WithDialer(dial func(ctx context.Context, addr string) (net.Conn, error)) O
 
 // WithLookupEnv resolves endpoint.api_key_env when a spec is registered,
 // usually with os.LookupEnv. Without it, and for names it does not know, the
-// name is left to the controller, which reads only names it was allowed to.
+// name is left to the controller, which reads only names it was allowed to. The
+// settings of the dataset hub (HF_HOME, HF_TOKEN and so on) are looked up by it,
+// too; without it in this process's environment.
 func WithLookupEnv(lookup func(name string) (string, bool)) Option {
 	return func(o *options) { o.lookupEnv = lookup }
 }
@@ -68,6 +72,19 @@ func WithLookupEnv(lookup func(name string) (string, bool)) Option {
 // the controller, which looks under its dataset folder.
 func WithOpenFile(open func(path string) (io.ReadCloser, error)) Option {
 	return func(o *options) { o.openFile = open }
+}
+
+// WithProgress is told how far a file is that is fetched from the hub for a
+// spec's dataset; total is 0 when nobody knows. The default tells nobody.
+func WithProgress(show func(file string, done, total int64)) Option {
+	return func(o *options) { o.progress = show }
+}
+
+// WithNotice is told what a person should know of a dataset while it is fetched,
+// such as that the cache was used because the hub can't be reached. The default
+// tells nobody.
+func WithNotice(say func(text string)) Option {
+	return func(o *options) { o.notice = say }
 }
 
 // WithPatience bounds how long Watch tries to reach a controller that has gone

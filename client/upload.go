@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/stampede-bench/stampede/internal/gather"
 	"github.com/stampede-bench/stampede/internal/secret"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/workload"
@@ -57,7 +58,7 @@ func (c *Client) upload(ctx context.Context, first *stampedev1.UploadDatasetRequ
 
 // resolve returns a copy of spec in which what belongs to the calling process,
 // its environment and its files, has been replaced by values.
-func (c *Client) resolve(ctx context.Context, spec *workload.Spec) (*workload.Spec, error) {
+func (c *Client) resolve(ctx context.Context, spec *workload.Spec) (_ *workload.Spec, err error) {
 	if spec == nil {
 		return nil, fmt.Errorf("register test: %w: there is no spec", ErrInvalidSpec)
 	}
@@ -67,6 +68,11 @@ func (c *Client) resolve(ctx context.Context, spec *workload.Spec) (*workload.Sp
 	}
 	if err := c.resolveTokenizer(ctx, &resolved.Dataset); err != nil {
 		return nil, err
+	}
+	if spec.Dataset.OnHub() {
+		resolved.Dataset.CorpusHash, err = c.uploadNamed(ctx, spec.Dataset)
+		resolved.Dataset.HubToken = secret.String{} // it has done its work
+		return &resolved, err
 	}
 	if spec.Dataset.Path == "" || spec.Dataset.CorpusHash != "" {
 		return &resolved, nil
@@ -101,8 +107,26 @@ func (c *Client) uploadFile(ctx context.Context, spec *workload.Spec, file io.Re
 		return "", fmt.Errorf("dataset.path: %w", err)
 	}
 	in := source.Input{Name: name, Data: whole, Size: info.Size()}
-	o := source.Options{Schema: spec.Dataset.Schema(), Most: spec.Dataset.SampleSize}
-	return c.uploadInputs(ctx, name, []source.Input{in}, o, filepath.Join(folder, "corpus"))
+	return c.uploadInputs(ctx, name, []source.Input{in}, source.OptionsOf(spec.Dataset), filepath.Join(folder, "corpus"))
+}
+
+// uploadNamed fetches a dataset of the hub, converts it, and uploads it.
+func (c *Client) uploadNamed(ctx context.Context, d workload.Dataset) (hash string, err error) {
+	lookup := c.lookupEnv
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	data, err := gather.Env{Lookup: lookup, Progress: c.progress, Notice: c.notice}.Find(ctx, d)
+	if err != nil {
+		return "", err
+	}
+	defer data.Close()
+	folder, err := os.MkdirTemp("", "stampede-corpus-*")
+	if err != nil {
+		return "", fmt.Errorf("dataset: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	return c.uploadInputs(ctx, data.Name, data.Inputs, source.OptionsOf(d), filepath.Join(folder, "corpus"))
 }
 
 // uploadInputs converts data into the file at path and uploads it.

@@ -1,35 +1,103 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/stampede-bench/stampede/internal/gather"
+	"github.com/stampede-bench/stampede/internal/hub"
+	"github.com/stampede-bench/stampede/internal/secret"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/workload/source"
 )
 
-// gather brings the data that this process has to find into the form of a corpus.
+// gather brings the data that this process has to find into the form of a corpus:
+// a file of its dataset folder, or a dataset of the hub for a caller that could not
+// fetch it by itself.
 func (r *run) gather() error {
 	d := &r.eff.Dataset
-	if d.Path == "" || d.CorpusHash != "" {
+	var find func(ctx context.Context) (*gather.Data, error)
+	switch {
+	case d.OnHub():
+		find = r.named
+	case d.Path != "" && d.CorpusHash == "":
+		find = r.local
+	default:
 		return nil
 	}
-	file, err := r.c.files.dataset(d.Path)
-	if err != nil {
-		return fmt.Errorf("dataset.path %q: %w", d.Path, err)
-	}
-	defer file.Close()
-	r.setState(stampedev1.State_STATE_PENDING, "reading "+filepath.Base(d.Path))
+	r.setState(stampedev1.State_STATE_PENDING, "reading the dataset "+cmp.Or(d.Name, filepath.Base(d.Path)))
 	var k stored
-	err = r.aside(func(ctx context.Context) (err error) {
-		k, err = r.c.files.keepLocal(ctx, file, d.Path, d.Schema())
+	err := r.aside(func(ctx context.Context) error {
+		data, err := find(ctx)
+		if err != nil {
+			return err
+		}
+		defer data.Close()
+		k, err = r.c.files.keepCorpus(ctx, data.Name, data.Inputs, source.OptionsOf(*d))
 		return err
 	})
+	if err != nil {
+		return hubAdvice(fmt.Errorf("dataset: %w", err))
+	}
 	d.CorpusHash = k.hash
+	return nil
+}
+
+// hubAdvice adds what the hub's client advises.
+func hubAdvice(err error) error {
+	if hint := hub.Hint(err); hint != "" {
+		return withHint(err, hint)
+	}
 	return err
+}
+
+// local finds a file under the dataset folder.
+func (r *run) local(context.Context) (*gather.Data, error) {
+	path := r.eff.Dataset.Path
+	file, err := r.c.files.dataset(path)
+	if err != nil {
+		return nil, fmt.Errorf("path %q: %w", path, err)
+	}
+	return gather.Opened(filepath.Base(path), file)
+}
+
+// named fetches a dataset of the hub. The token is the spec's; the environment's
+// is taken only where HF_TOKEN is allowed.
+func (r *run) named(ctx context.Context) (*gather.Data, error) {
+	cfg := hub.FromEnv(r.c.cfg.LookupEnv)
+	if !slices.Contains(r.c.cfg.AllowEnv, "HF_TOKEN") {
+		cfg.Token = secret.String{}
+	}
+	if token := r.eff.Dataset.HubToken; !token.Empty() {
+		cfg.Token = token
+	}
+	cfg.CacheDir = cmp.Or(cfg.CacheDir, filepath.Join(r.c.cfg.DataDir, "hub"))
+	cfg.Notice = func(text string) {
+		r.post(func() { r.facts.notices = append(r.facts.notices, text) })
+	}
+	cfg.Progress = r.hubProgress()
+	h, err := hub.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return gather.Hub(ctx, h, r.eff.Dataset)
+}
+
+// hubProgress shows how far a download is, about once a second.
+func (r *run) hubProgress() func(file string, done, total int64) {
+	var last time.Time
+	return func(file string, done, total int64) {
+		if time.Since(last) < time.Second || total == 0 {
+			return
+		}
+		last = time.Now()
+		text := fmt.Sprintf("fetching %s: %d of %d MB", file, done/1e6, total/1e6)
+		r.post(func() { r.setState(stampedev1.State_STATE_PENDING, text) })
+	}
 }
 
 // aside does what may take long on a goroutine of its own, while the run goes on
@@ -52,14 +120,4 @@ func (r *run) aside(work func(ctx context.Context) error) error {
 		return early
 	}
 	return err
-}
-
-// keepLocal keeps a file of this host.
-func (f files) keepLocal(ctx context.Context, file *os.File, path, schema string) (stored, error) {
-	info, err := file.Stat()
-	if err != nil {
-		return stored{}, fmt.Errorf("dataset.path: %w", err)
-	}
-	name := filepath.Base(path)
-	return f.keepCorpus(ctx, name, []source.Input{{Name: name, Data: file, Size: info.Size()}}, source.Options{Schema: schema})
 }

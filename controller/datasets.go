@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/stampede-bench/stampede/controller/store"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/workload"
+	"github.com/stampede-bench/stampede/workload/source"
 )
 
 // corpusPiece is how many bytes of data one message to an agent carries.
@@ -46,6 +49,15 @@ func (t testService) UploadDataset(stream grpc.ClientStreamingServer[stampedev1.
 	}
 	t.c.log.Info("data uploaded", "name", name, "bytes", k.size, "hash", k.hash)
 	return stream.SendAndClose(&stampedev1.UploadDatasetResponse{CorpusHash: k.hash, SizeBytes: k.size})
+}
+
+// ListDatasets implements the rpc.
+func (t testService) ListDatasets(context.Context, *stampedev1.ListDatasetsRequest) (*stampedev1.ListDatasetsResponse, error) {
+	all := []*stampedev1.DatasetInfo{{Name: workload.DatasetSynthetic, Description: "prompts of random words, as long as is asked for"}}
+	for _, d := range source.NamedDatasets() {
+		all = append(all, &stampedev1.DatasetInfo{Name: d.Name, Description: d.Description, Repository: d.Repository})
+	}
+	return &stampedev1.ListDatasetsResponse{Datasets: all}, nil
 }
 
 // uploadReader reads the pieces of an upload as one stream.

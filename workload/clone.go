@@ -18,6 +18,7 @@ func (s *Spec) Clone() *Spec {
 		c.Dataset.Prefix.Share, c.Dataset.Prefix.HitRate = copyOf(s.Dataset.Prefix.Share), copyOf(s.Dataset.Prefix.HitRate)
 	}
 	c.Dataset.Chat = copyOf(s.Dataset.Chat)
+	c.Dataset.Columns = copyOf(s.Dataset.Columns)
 	c.Sampling = s.Sampling.clone()
 	c.Load.Stages = slices.Clone(s.Load.Stages)
 	for i := range c.Load.Stages {

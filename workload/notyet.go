@@ -2,7 +2,6 @@ package workload
 
 import (
 	"slices"
-	"strings"
 )
 
 // engine is one thing that a spec can say. A row is deleted when what does it
@@ -17,11 +16,6 @@ type engine struct {
 var missingEngines = []engine{
 	{"this endpoint type", when("endpoint.type", func(s *Spec) bool {
 		return slices.Contains([]string{TypeTriton, TypeBedrock}, CanonicalType(s.Endpoint.Type))
-	})},
-	{"a dataset fetched by its name", when("dataset.name", func(s *Spec) bool {
-		d := s.Dataset
-		return strings.HasPrefix(d.Name, "hf://") || slices.Contains(hubDatasets, d.Name) ||
-			d.Name == DatasetShareGPT && d.Path == "" && d.CorpusHash == ""
 	})},
 }
 

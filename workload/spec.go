@@ -61,6 +61,19 @@ type Dataset struct {
 	Chat          *Chat         `json:"chat,omitempty"`
 	TokenizerHash string        `json:"tokenizer_hash,omitempty"`
 	SingleWords   string        `json:"single_words,omitempty"`
+	Columns       *Columns      `json:"columns,omitempty"`
+}
+
+// Columns says which columns of the data hold what: a name, or a.b for a member of
+// an object.
+type Columns struct {
+	Prompt       string `json:"prompt,omitempty"`   // a column, or a template with columns in braces
+	Messages     string `json:"messages,omitempty"` // instead of Prompt
+	System       string `json:"system,omitempty"`   // as Prompt
+	Answer       string `json:"answer,omitempty"`
+	Time         string `json:"time,omitempty"`
+	InputTokens  string `json:"input_tokens,omitempty"`
+	OutputTokens string `json:"output_tokens,omitempty"`
 }
 
 // Prefix says what synthetic prompts begin with in common.

@@ -165,6 +165,7 @@ func (c *checker) dataset(d *Dataset) {
 	c.between("dataset.sample_size", d.SampleSize, 0, math.MaxInt64)
 	c.positive("dataset.tokens_per_word", d.TokensPerWord, 100)
 	c.line("dataset.corpus_hash", d.CorpusHash, 128)
+	c.columns(d)
 	if !c.draft && isMasked(d.HubToken) {
 		c.maskedSecret("dataset.hub_token", "give the token again")
 	}
@@ -173,7 +174,8 @@ func (c *checker) dataset(d *Dataset) {
 func (c *checker) datasetName(d *Dataset) {
 	switch {
 	case strings.HasPrefix(d.Name, "hf://"):
-		c.line("dataset.name", d.Name, 500)
+		_, err := ParseHubName(d.Name)
+		c.fail("dataset.name", err)
 	case d.Name == "" || slices.Contains(datasetNames, d.Name):
 	case strings.ContainsAny(d.Name, `./\`):
 		c.badHint("dataset.name", "give a file as dataset.path", "must be the name of a dataset, got %s", quote(d.Name))

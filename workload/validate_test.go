@@ -250,7 +250,6 @@ func TestDefaultsOneByOne(t *testing.T) {
 func TestNotYet(t *testing.T) {
 	for path, change := range map[string]func(*Spec){
 		"endpoint.type": func(s *Spec) { s.Endpoint.Type = "aws" },
-		"dataset.name":  func(s *Spec) { s.Dataset.Name = "arena" },
 	} {
 		s := valid()
 		change(s)

@@ -63,7 +63,7 @@ func (f *doctorFlags) run(ctx context.Context, io streams) error {
 	if f.remote.addr == "" {
 		return f.conclude(io, doctor.Examine(ctx, o))
 	}
-	c, err := f.remote.dial()
+	c, err := f.remote.dial(io.err)
 	if err != nil {
 		return err
 	}

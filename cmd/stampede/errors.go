@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stampede-bench/stampede/client"
+	"github.com/stampede-bench/stampede/internal/hub"
 	"github.com/stampede-bench/stampede/workload"
 )
 
@@ -85,6 +86,9 @@ func printError(w io.Writer, err error) {
 	var remote *client.Error
 	if hint == "" && errors.As(err, &remote) {
 		hint = remote.Hint
+	}
+	if hint == "" {
+		hint = hub.Hint(err)
 	}
 	printLine(w, err.Error(), hint)
 }

@@ -58,7 +58,7 @@ verdict on its own accuracy above all numbers.`,
 		return usageError(err, fmt.Sprintf("%s --help lists the flags", cmd.CommandPath()))
 	})
 	root.AddCommand(
-		newRunCommand(io), newPlanCommand(io),
+		newRunCommand(io), newPlanCommand(io), newDatasetCommand(io),
 		newControllerCommand(io), newAgentCommand(io), newSimulateCommand(io),
 		newRegisterCommand(io), newStartCommand(io), newWatchCommand(io), newReportCommand(io),
 		newListCommand(io), newCancelCommand(io), newDeleteCommand(io), newAgentsCommand(io), newCompareCommand(io),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -31,7 +32,8 @@ func (r *remoteFlags) add(f *pflag.FlagSet, def string) {
 	r.trust.add(f, "STAMPEDE_TOKEN")
 }
 
-func (r *remoteFlags) dial() (*client.Client, error) {
+func (r *remoteFlags) dial(w io.Writer) (*client.Client, error) {
+	env := gatherEnv(w)
 	source, config, err := r.trust.read()
 	if err != nil {
 		return nil, err
@@ -40,7 +42,7 @@ func (r *remoteFlags) dial() (*client.Client, error) {
 		token, err := source.Read()
 		return token.Reveal(), err
 	}
-	return client.Dial(r.addr, client.WithLookupEnv(os.LookupEnv), client.WithTLS(config), client.WithTokenFrom(read))
+	return client.Dial(r.addr, client.WithLookupEnv(os.LookupEnv), client.WithProgress(env.Progress), client.WithNotice(env.Notice), client.WithTLS(config), client.WithTokenFrom(read))
 }
 
 // withClient makes a command that talks to a controller.
@@ -48,7 +50,7 @@ func withClient(io streams, cmd *cobra.Command, do func(cmd *cobra.Command, c *c
 	remote := &remoteFlags{}
 	remote.add(cmd.Flags(), defaultController)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := remote.dial()
+		c, err := remote.dial(io.err)
 		if err != nil {
 			return err
 		}

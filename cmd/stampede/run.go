@@ -151,14 +151,17 @@ func (f *runFlags) simulator(ctx context.Context) (url string, stop func(), err 
 // this process.
 func (f *runFlags) connect(spec *workload.Spec, io streams) (*client.Client, func(), error) {
 	if f.remote.addr != "" {
-		c, err := f.remote.dial()
+		c, err := f.remote.dial(io.err)
 		if err != nil {
 			return nil, nil, err
 		}
 		return c, func() { _ = c.Close() }, nil
 	}
 	procs.Spare(sleepingThreads)
-	local, err := stampede.New(stampede.Config{Agents: max(spec.Agents, 1), Version: versionString(), Logger: logger(io.err, f.verbose)})
+	env := gatherEnv(io.err)
+	local, err := stampede.New(stampede.Config{
+		Agents: max(spec.Agents, 1), Version: versionString(), Logger: logger(io.err, f.verbose), Progress: env.Progress, Notice: env.Notice,
+	})
 	if err != nil {
 		return nil, nil, err
 	}

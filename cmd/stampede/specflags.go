@@ -32,6 +32,8 @@ type specFlags struct {
 	requests                                 int64
 	warmup                                   string
 	dataset, inputTokens, outputTokens       string
+	columns                                  map[string]string
+	sampleSize                               int64
 	maxTokens                                int
 	temperature, topP                        float64
 	ignoreEOS                                bool
@@ -98,7 +100,9 @@ func addSpecFlags(f *pflag.FlagSet) *specFlags {
 	f.Var((*seconds)(&s.duration), "duration", "length of each stage (default 30s for a load with no bound of its own)")
 	f.Int64Var(&s.requests, "requests", 0, "requests of each stage; the bound reached first counts (also --num-prompts)")
 	f.StringVar(&s.warmup, "warmup", "", "before the first stage, by time (10s) or count (100)")
-	f.StringVar(&s.dataset, "dataset", "", "`NAME` or FILE of what is sent (default synthetic)")
+	f.StringVar(&s.dataset, "dataset", "", "`NAME` or FILE of what is sent, or hf://OWNER/NAME of the hub (default synthetic)")
+	f.StringToStringVar(&s.columns, "columns", nil, "which `COLUMN` of the data holds what: prompt=question,answer=response; also messages, system, time, input_tokens, output_tokens")
+	f.Int64Var(&s.sampleSize, "sample-size", 0, "take at most so many conversations of the data (default all)")
 	f.StringVar(&s.inputTokens, "input-tokens", "", "prompt lengths: 550, uniform:100:200, normal:550:150, lognormal:550:150, histogram:50=3,100-200=1, file:PATH (default 256; also --isl)")
 	f.StringVar(&s.outputTokens, "output-tokens", "", "reply lengths, same notation (default 128; also --osl)")
 	f.StringVar(&s.nonce, "nonce", "", "what makes synthetic prompts unique: seed, run or none (default seed)")
@@ -243,6 +247,16 @@ func (s *specFlags) prompts(spec *workload.Spec) error {
 	if s.dataset != "" {
 		named := workload.ParseDataset(s.dataset)
 		d.Name, d.Path = named.Name, named.Path
+	}
+	if len(s.columns) > 0 {
+		columns, err := workload.ParseColumns(s.columns)
+		if err != nil {
+			return flagError("columns", err)
+		}
+		d.Columns = columns
+	}
+	if s.given("sample-size") {
+		d.SampleSize = s.sampleSize
 	}
 	setString(&d.InputTokens, s.inputTokens)
 	setString(&d.OutputTokens, s.outputTokens)

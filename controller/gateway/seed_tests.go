@@ -140,6 +140,9 @@ func (g *Gateway) seedError(w http.ResponseWriter, r *seedRequest) {
 		if text == "" {
 			text = "the run has failed"
 		}
+		if run.Hint != "" {
+			text += "; " + run.Hint
+		}
 	}
 	writeJSON(w, http.StatusOK, text)
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stampede-bench/stampede/controller/store"
-	"github.com/stampede-bench/stampede/workload"
 )
 
 // traceStatus counts the requests of a test in one state.
@@ -88,8 +87,7 @@ type datasetInfo struct {
 	Description string `json:"description"`
 }
 
-// seedDatasetNames are the values that the body knows. Only those are listed that
-// this version can get.
+// seedDatasetNames are the values that the body knows.
 var seedDatasetNames = []datasetInfo{
 	{"synthesizer", "Synthesizer", "Arrivals by dataset_config.func, prompts from dataset_config.prompt_source: synthetic, a file, or one of the other datasets."},
 	{"arena", "Chatbot Arena conversations", "Recorded conversations of people with language models, replayed at the times they took place."},
@@ -99,11 +97,5 @@ var seedDatasetNames = []datasetInfo{
 }
 
 func (g *Gateway) seedDatasets(w http.ResponseWriter, _ *seedRequest) {
-	there := []datasetInfo{}
-	for _, d := range seedDatasetNames {
-		if d.ID == "synthesizer" || (&workload.Spec{Dataset: workload.Dataset{Name: d.ID}}).NotYet() == nil {
-			there = append(there, d)
-		}
-	}
-	writeJSON(w, http.StatusOK, map[string][]datasetInfo{"available_datasets": there})
+	writeJSON(w, http.StatusOK, map[string][]datasetInfo{"available_datasets": seedDatasetNames})
 }

@@ -89,7 +89,7 @@ func TestMethodRoles(t *testing.T) {
 		"/stampede.v1.TestService/RegisterTest": Run, "/stampede.v1.TestService/StartTest": Run, "/stampede.v1.TestService/CancelTest": Run,
 		"/stampede.v1.TestService/DeleteTest": Run, "/stampede.v1.TestService/UploadDataset": Run, "/stampede.v1.TestService/NewOne": Run,
 		"/stampede.v1.TestService/GetTest": Read, "/stampede.v1.TestService/ListTests": Read, "/stampede.v1.TestService/WatchTest": Read,
-		"/stampede.v1.TestService/GetReport": Read, "/stampede.v1.TestService/StreamSamples": Read, "/stampede.v1.TestService/ListAgents": Read,
+		"/stampede.v1.TestService/GetReport": Read, "/stampede.v1.TestService/StreamSamples": Read, "/stampede.v1.TestService/ListAgents": Read, "/stampede.v1.TestService/ListDatasets": Read,
 		"/stampede.v1.AgentService/Session": Agent, "/stampede.v1.AgentService/FetchCorpus": Agent,
 		"/grpc.health.v1.Health/Check": Open, "/grpc.health.v1.Health/Watch": Open,
 		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": Read,

@@ -30,7 +30,7 @@ func (r Role) includes(demanded Role) bool {
 // readMethods only look. All other methods of TestService demand Run, so that one
 // that is new is not open by mistake.
 var readMethods = map[string]bool{
-	"GetTest": true, "ListTests": true, "WatchTest": true, "GetReport": true, "StreamSamples": true, "ListAgents": true,
+	"GetTest": true, "ListTests": true, "WatchTest": true, "GetReport": true, "StreamSamples": true, "ListAgents": true, "ListDatasets": true,
 }
 
 // MethodRole is what a gRPC method, "/package.Service/Method", demands.

@@ -130,15 +130,8 @@ func (r *chat) record() (record dataset.Record, cut bool, err error) {
 		messages = append([]dataset.Message{{Role: dataset.RoleSystem, Content: r.System}}, messages...)
 	}
 	record = dataset.Record{OffsetNanos: -1, Turns: split(messages), OneRequest: r.Conversations == nil}
-	if len(record.Turns) == 0 {
-		return record, cut, errNoHuman
-	}
-	first := record.Turns[0].Messages
-	if record.OneRequest {
-		first = record.Turns[len(record.Turns)-1].Messages
-	}
-	if strings.TrimSpace(first[len(first)-1].Content) == "" {
-		return record, cut, errEmpty
+	if err := sendable(&record); err != nil {
+		return record, cut, err
 	}
 	for t := range record.Turns {
 		record.Turns[t].OutputTokens = asked
@@ -183,13 +176,19 @@ func (r *chat) messages() []dataset.Message {
 	case r.Prompt != nil:
 		messages = append(messages, dataset.Message{Role: dataset.RoleUser, Content: *r.Prompt})
 	case r.Messages != nil:
-		for _, u := range *r.Messages {
-			messages = append(messages, dataset.Message{Role: u.Role, Content: string(u.Content)})
-		}
+		messages = utterances(*r.Messages)
 	default:
 		for _, s := range *r.Conversations {
 			messages = append(messages, dataset.Message{Role: roleOf(s.From), Content: s.Value})
 		}
+	}
+	return messages
+}
+
+func utterances(list []utterance) []dataset.Message {
+	messages := make([]dataset.Message, len(list))
+	for i, u := range list {
+		messages[i] = dataset.Message{Role: u.Role, Content: string(u.Content)}
 	}
 	return messages
 }

@@ -26,6 +26,14 @@ type Converted struct {
 func Convert(ctx context.Context, inputs []Input, o Options, path string) (Converted, error) {
 	var c Converted
 	err := replace(path, func(out *os.File) (err error) {
+		if len(inputs) == 1 && inputs[0].Open != nil {
+			one := inputs[0]
+			if one.Data, one.Size, err = one.Open(); err != nil {
+				return err
+			}
+			one.Open = nil
+			inputs = []Input{one}
+		}
 		if len(inputs) == 1 && isCorpus(inputs[0]) && o.Most == 0 {
 			c, err = copyCorpus(inputs[0], out)
 			return err

@@ -78,14 +78,22 @@ func (c *checked) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Forms of files that are not made of lines.
+const (
+	formParquet = "Parquet"
+	formArrow   = "Arrow"
+
+	arrowMagic = "ARROW1\x00\x00"
+)
+
 // binaryForm names the form of a file that is not made of lines, or returns
 // nothing.
 func binaryForm(head []byte) string {
 	switch {
 	case bytes.HasPrefix(head, []byte("PAR1")):
-		return "Parquet"
-	case bytes.HasPrefix(head, []byte("ARROW1\x00\x00")), bytes.HasPrefix(head, []byte{0xff, 0xff, 0xff, 0xff}):
-		return "Arrow"
+		return formParquet
+	case bytes.HasPrefix(head, []byte(arrowMagic)), bytes.HasPrefix(head, []byte{0xff, 0xff, 0xff, 0xff}):
+		return formArrow
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return "ZIP"
 	}

@@ -2,6 +2,7 @@ package source
 
 import (
 	"slices"
+	"time"
 
 	"github.com/stampede-bench/stampede/workload/dataset"
 )
@@ -30,6 +31,40 @@ type mapper interface {
 // schemas are recognised in this order; the last fits everything that no other
 // does.
 var schemas = slices.Concat([]Schema{
+	{
+		Name: "arena", Description: "Chatbot Arena: conversation_a with recorded arrivals",
+		needs: []string{"conversation_a", "tstamp"}, timed: true,
+		open: func(*Reader) mapper { return each(arena) },
+	},
+	{
+		Name: "oasst1", Description: "OpenAssistant: a tree of messages is one visit, at recorded times",
+		needs: []string{"message_tree_id", "message_id", "text"}, timed: true,
+		open: func(r *Reader) mapper { return &forest{reader: r} },
+	},
+	{
+		Name: "oasst1_trees", Description: "OpenAssistant's export form, one tree a row",
+		needs: []string{"message_tree_id", "prompt"}, timed: true,
+		open: func(r *Reader) mapper { return &exported{reader: r} },
+	},
+	{
+		Name: "dolly", Description: "instruction, context and response; one visit a second",
+		needs: []string{"instruction", "response"},
+		open:  func(*Reader) mapper { return everySecond(dolly) },
+	},
+	{
+		Name: "openorca", Description: "system_prompt, question and response; one visit a second",
+		needs: []string{"question", "response"},
+		open:  func(*Reader) mapper { return everySecond(openOrca) },
+	},
+	{
+		Name: "mt_bench", Description: "questions of several turns",
+		needs: []string{"turns"},
+		open:  func(*Reader) mapper { return each(mtBench) },
+	},
+	{
+		Name: "columns", Description: "what dataset.columns says",
+		open: func(r *Reader) mapper { return &mapped{columns: r.options.Columns} },
+	},
 	{Name: "sharegpt", Description: "conversations of {from, value}", open: func(r *Reader) mapper {
 		return &conversations{reader: r, only: true}
 	}},
@@ -38,6 +73,36 @@ var schemas = slices.Concat([]Schema{
 		return &conversations{reader: r}
 	}},
 })
+
+// each maps every row to one record by itself.
+type each func(one *row) (dataset.Record, error)
+
+func (f each) row(one *row) ([]dataset.Record, error) {
+	r, err := f(one)
+	if err != nil {
+		return nil, err
+	}
+	return []dataset.Record{r}, nil
+}
+
+func (f each) end() ([]dataset.Record, error) { return nil, nil }
+
+// seconds maps every row by itself and lets them arrive one a second.
+type seconds struct {
+	each
+	n int64
+}
+
+func everySecond(f each) *seconds { return &seconds{each: f} }
+
+func (s *seconds) row(one *row) ([]dataset.Record, error) {
+	records, err := s.each.row(one)
+	for i := range records {
+		records[i].OffsetNanos = s.n * int64(time.Second)
+		s.n++
+	}
+	return records, err
+}
 
 // Schemas lists what rows may mean.
 func Schemas() []Schema { return append([]Schema(nil), schemas...) }

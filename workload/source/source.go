@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/dataset"
 )
 
@@ -22,6 +23,8 @@ type Input struct {
 	Name string // how errors call it
 	Data io.ReaderAt
 	Size int64
+	// Open, instead of Data and Size, is called when the file is about to be read.
+	Open func() (data io.ReaderAt, size int64, err error)
 }
 
 // Options say how data is read.
@@ -29,6 +32,9 @@ type Options struct {
 	// Schema names what rows mean, as Schemas lists them. Default: what the columns
 	// of the first row say.
 	Schema string
+	// Columns says which column holds what, for the schema "columns", which it
+	// implies.
+	Columns workload.Columns
 	// Most ends reading after so many records, where the records come in the order
 	// of the rows. 0: all.
 	Most int64
@@ -46,6 +52,11 @@ type Reader struct {
 
 // NewReader makes a Reader of inputs in the same form.
 func NewReader(inputs []Input, o Options) (*Reader, error) {
+	if o.Columns != (workload.Columns{}) {
+		if o.Schema = "columns"; o.Columns.Prompt == "" && o.Columns.Messages == "" {
+			return nil, errors.New("dataset.columns: must name the column of the prompt or of the messages")
+		}
+	}
 	r := &Reader{inputs: inputs, options: o}
 	if o.Schema != "" {
 		if r.schema = schemaOf(o.Schema); r.schema == nil {
@@ -53,6 +64,15 @@ func NewReader(inputs []Input, o Options) (*Reader, error) {
 		}
 	}
 	return r, nil
+}
+
+// OptionsOf says how a spec's data is read.
+func OptionsOf(d workload.Dataset) Options {
+	o := Options{Schema: d.Schema(), Most: d.SampleSize}
+	if d.Columns != nil {
+		o.Columns = *d.Columns
+	}
+	return o
 }
 
 // Schema says what the rows were taken for, once the first was read.
@@ -92,6 +112,14 @@ func (r *Reader) Records() iter.Seq2[dataset.Record, error] {
 
 // input yields the records of one input. It is false when no more are wanted.
 func (r *Reader) input(in Input, yield func(dataset.Record, error) bool) bool {
+	if in.Open != nil {
+		data, size, err := in.Open()
+		if err != nil {
+			yield(dataset.Record{}, err)
+			return false
+		}
+		in.Data, in.Size = data, size
+	}
 	rows, err := open(in)
 	if err != nil {
 		yield(dataset.Record{}, err)
@@ -132,12 +160,17 @@ func (r *Reader) recognise(one *row) error {
 	if r.mapper != nil {
 		return nil
 	}
-	if r.schema == nil {
+	if r.schema == nil || r.schema.Name == "oasst1" {
 		columns, err := one.columns()
 		if err != nil {
 			return err
 		}
-		r.schema = recogniseSchema(columns)
+		switch {
+		case r.schema == nil:
+			r.schema = recogniseSchema(columns)
+		case columns["prompt"]:
+			r.schema = schemaOf("oasst1_trees") // the same data in its other form
+		}
 	}
 	r.mapper = r.schema.open(r)
 	return nil
@@ -186,7 +219,13 @@ func open(in Input) (opened, error) {
 		}
 		return opened{records: f.All()}, nil
 	}
-	if kind := binaryForm(head); kind != "" {
+	switch kind := binaryForm(head); kind {
+	case "":
+	case formParquet:
+		return opened{rows: parquetRows(in)}, nil
+	case formArrow:
+		return opened{rows: arrowRows(in, head)}, nil
+	default:
 		return opened{}, fmt.Errorf("%s: %s files can't be read", in.Name, kind)
 	}
 	stream := io.NewSectionReader(in.Data, 0, in.Size)

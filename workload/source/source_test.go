@@ -68,7 +68,7 @@ func TestMalformedFilesAreNamedByLineAndColumn(t *testing.T) {
 	if want := "a.json:1:2: the row has no conversations, which data in the form of ShareGPT must have"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	if _, err := NewReader(nil, Options{Schema: "sharegtp"}); err == nil || !strings.HasPrefix(err.Error(), `schema "sharegtp" is not known; there are sharegpt, `) {
+	if _, err := NewReader(nil, Options{Schema: "sharegtp"}); err == nil || !strings.HasPrefix(err.Error(), `schema "sharegtp" is not known; there are arena, `) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -89,6 +89,12 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	for _, name := range []string{"arena.jsonl", "dolly.jsonl", "oasst_trees.jsonl", "mt_bench.jsonl"} {
+		f.Add(testdata(f, name))
+	}
+	f.Add([]byte(forestRows))
+	f.Add(arenaParquet(f, 3))
+	f.Add(arrowOf(f, true))
 	f.Add([]byte("prompt,output_tokens\nhello,5\n"))
 	f.Add([]byte("{\n\"prompt\": \"x\"\n}\n{\n\"prompt\": 7\n}"))
 	f.Fuzz(func(t *testing.T, data []byte) {

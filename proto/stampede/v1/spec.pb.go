@@ -362,7 +362,9 @@ type Dataset struct {
 	TokenizerHash string `protobuf:"bytes,20,opt,name=tokenizer_hash,json=tokenizerHash,proto3" json:"tokenizer_hash,omitempty"`
 	// Which words of synthetic text are one token, as the server's tokenizer says;
 	// filled in before the run.
-	SingleWords   string `protobuf:"bytes,21,opt,name=single_words,json=singleWords,proto3" json:"single_words,omitempty"`
+	SingleWords string `protobuf:"bytes,21,opt,name=single_words,json=singleWords,proto3" json:"single_words,omitempty"`
+	// Which columns of the data hold what. Default: what their names say.
+	Columns       *DatasetColumns `protobuf:"bytes,14,opt,name=columns,proto3" json:"columns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -502,6 +504,114 @@ func (x *Dataset) GetSingleWords() string {
 	return ""
 }
 
+func (x *Dataset) GetColumns() *DatasetColumns {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+// DatasetColumns says which columns hold what: a name, or a.b for a member of an
+// object. It must name the prompt or the messages.
+type DatasetColumns struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's text, or a template such as "{instruction}\n{context}".
+	Prompt string `protobuf:"bytes,1,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	// A list of messages, instead of prompt.
+	Messages string `protobuf:"bytes,2,opt,name=messages,proto3" json:"messages,omitempty"`
+	// What the system is told, a column or a template.
+	System string `protobuf:"bytes,3,opt,name=system,proto3" json:"system,omitempty"`
+	// The recorded answer.
+	Answer string `protobuf:"bytes,4,opt,name=answer,proto3" json:"answer,omitempty"`
+	// When the request arrived: a number of seconds, or a date.
+	Time string `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`
+	// Prompt length.
+	InputTokens string `protobuf:"bytes,6,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
+	// Length of the answer to ask for.
+	OutputTokens  string `protobuf:"bytes,7,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DatasetColumns) Reset() {
+	*x = DatasetColumns{}
+	mi := &file_stampede_v1_spec_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DatasetColumns) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DatasetColumns) ProtoMessage() {}
+
+func (x *DatasetColumns) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_spec_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DatasetColumns.ProtoReflect.Descriptor instead.
+func (*DatasetColumns) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *DatasetColumns) GetPrompt() string {
+	if x != nil {
+		return x.Prompt
+	}
+	return ""
+}
+
+func (x *DatasetColumns) GetMessages() string {
+	if x != nil {
+		return x.Messages
+	}
+	return ""
+}
+
+func (x *DatasetColumns) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
+}
+
+func (x *DatasetColumns) GetAnswer() string {
+	if x != nil {
+		return x.Answer
+	}
+	return ""
+}
+
+func (x *DatasetColumns) GetTime() string {
+	if x != nil {
+		return x.Time
+	}
+	return ""
+}
+
+func (x *DatasetColumns) GetInputTokens() string {
+	if x != nil {
+		return x.InputTokens
+	}
+	return ""
+}
+
+func (x *DatasetColumns) GetOutputTokens() string {
+	if x != nil {
+		return x.OutputTokens
+	}
+	return ""
+}
+
 // Prefix says what synthetic prompts begin with in common: so many tokens in front
 // of input_tokens, or so much of them that hit_rate comes out.
 type Prefix struct {
@@ -525,7 +635,7 @@ type Prefix struct {
 
 func (x *Prefix) Reset() {
 	*x = Prefix{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[3]
+	mi := &file_stampede_v1_spec_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -537,7 +647,7 @@ func (x *Prefix) String() string {
 func (*Prefix) ProtoMessage() {}
 
 func (x *Prefix) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[3]
+	mi := &file_stampede_v1_spec_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,7 +660,7 @@ func (x *Prefix) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prefix.ProtoReflect.Descriptor instead.
 func (*Prefix) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{3}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Prefix) GetTokens() string {
@@ -606,7 +716,7 @@ type Chat struct {
 
 func (x *Chat) Reset() {
 	*x = Chat{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[4]
+	mi := &file_stampede_v1_spec_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +728,7 @@ func (x *Chat) String() string {
 func (*Chat) ProtoMessage() {}
 
 func (x *Chat) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[4]
+	mi := &file_stampede_v1_spec_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +741,7 @@ func (x *Chat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chat.ProtoReflect.Descriptor instead.
 func (*Chat) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{4}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Chat) GetTurns() string {
@@ -676,7 +786,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[5]
+	mi := &file_stampede_v1_spec_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -688,7 +798,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[5]
+	mi := &file_stampede_v1_spec_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -701,7 +811,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{5}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Sampling) GetTemperature() float64 {
@@ -763,7 +873,7 @@ type Load struct {
 
 func (x *Load) Reset() {
 	*x = Load{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[6]
+	mi := &file_stampede_v1_spec_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +885,7 @@ func (x *Load) String() string {
 func (*Load) ProtoMessage() {}
 
 func (x *Load) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[6]
+	mi := &file_stampede_v1_spec_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +898,7 @@ func (x *Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Load.ProtoReflect.Descriptor instead.
 func (*Load) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{6}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Load) GetWarmup() *Warmup {
@@ -825,7 +935,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[7]
+	mi := &file_stampede_v1_spec_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +947,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[7]
+	mi := &file_stampede_v1_spec_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +960,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{7}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -908,7 +1018,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[8]
+	mi := &file_stampede_v1_spec_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +1030,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[8]
+	mi := &file_stampede_v1_spec_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +1043,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{8}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Stage) GetName() string {
@@ -1056,7 +1166,7 @@ type Replay struct {
 
 func (x *Replay) Reset() {
 	*x = Replay{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[9]
+	mi := &file_stampede_v1_spec_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1068,7 +1178,7 @@ func (x *Replay) String() string {
 func (*Replay) ProtoMessage() {}
 
 func (x *Replay) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[9]
+	mi := &file_stampede_v1_spec_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1081,7 +1191,7 @@ func (x *Replay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Replay.ProtoReflect.Descriptor instead.
 func (*Replay) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{9}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Replay) GetTimeScale() float64 {
@@ -1129,7 +1239,7 @@ type Sessions struct {
 
 func (x *Sessions) Reset() {
 	*x = Sessions{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[10]
+	mi := &file_stampede_v1_spec_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1141,7 +1251,7 @@ func (x *Sessions) String() string {
 func (*Sessions) ProtoMessage() {}
 
 func (x *Sessions) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[10]
+	mi := &file_stampede_v1_spec_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1154,7 +1264,7 @@ func (x *Sessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sessions.ProtoReflect.Descriptor instead.
 func (*Sessions) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{10}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Sessions) GetHumanInputWps() float64 {
@@ -1214,7 +1324,7 @@ type Slo struct {
 
 func (x *Slo) Reset() {
 	*x = Slo{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[11]
+	mi := &file_stampede_v1_spec_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1336,7 @@ func (x *Slo) String() string {
 func (*Slo) ProtoMessage() {}
 
 func (x *Slo) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[11]
+	mi := &file_stampede_v1_spec_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1349,7 @@ func (x *Slo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slo.ProtoReflect.Descriptor instead.
 func (*Slo) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{11}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Slo) GetTtft() *durationpb.Duration {
@@ -1283,7 +1393,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[12]
+	mi := &file_stampede_v1_spec_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1405,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[12]
+	mi := &file_stampede_v1_spec_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1418,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{12}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Limits) GetRequestTimeout() *durationpb.Duration {
@@ -1389,7 +1499,7 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
-	"\a_stream\"\x89\x04\n" +
+	"\a_stream\"\xc0\x04\n" +
 	"\aDataset\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12!\n" +
@@ -1408,8 +1518,17 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"\x06prefix\x18\f \x01(\v2\x13.stampede.v1.PrefixR\x06prefix\x12%\n" +
 	"\x04chat\x18\r \x01(\v2\x11.stampede.v1.ChatR\x04chat\x12%\n" +
 	"\x0etokenizer_hash\x18\x14 \x01(\tR\rtokenizerHash\x12!\n" +
-	"\fsingle_words\x18\x15 \x01(\tR\vsingleWordsB\x12\n" +
-	"\x10_tokens_per_word\"\xad\x01\n" +
+	"\fsingle_words\x18\x15 \x01(\tR\vsingleWords\x125\n" +
+	"\acolumns\x18\x0e \x01(\v2\x1b.stampede.v1.DatasetColumnsR\acolumnsB\x12\n" +
+	"\x10_tokens_per_word\"\xd0\x01\n" +
+	"\x0eDatasetColumns\x12\x16\n" +
+	"\x06prompt\x18\x01 \x01(\tR\x06prompt\x12\x1a\n" +
+	"\bmessages\x18\x02 \x01(\tR\bmessages\x12\x16\n" +
+	"\x06system\x18\x03 \x01(\tR\x06system\x12\x16\n" +
+	"\x06answer\x18\x04 \x01(\tR\x06answer\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\tR\x04time\x12!\n" +
+	"\finput_tokens\x18\x06 \x01(\tR\vinputTokens\x12#\n" +
+	"\routput_tokens\x18\a \x01(\tR\foutputTokens\"\xad\x01\n" +
 	"\x06Prefix\x12\x16\n" +
 	"\x06tokens\x18\x01 \x01(\tR\x06tokens\x12\x16\n" +
 	"\x06groups\x18\x02 \x01(\x05R\x06groups\x12\x19\n" +
@@ -1510,62 +1629,64 @@ func file_stampede_v1_spec_proto_rawDescGZIP() []byte {
 	return file_stampede_v1_spec_proto_rawDescData
 }
 
-var file_stampede_v1_spec_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_stampede_v1_spec_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_stampede_v1_spec_proto_goTypes = []any{
 	(*Spec)(nil),                // 0: stampede.v1.Spec
 	(*Endpoint)(nil),            // 1: stampede.v1.Endpoint
 	(*Dataset)(nil),             // 2: stampede.v1.Dataset
-	(*Prefix)(nil),              // 3: stampede.v1.Prefix
-	(*Chat)(nil),                // 4: stampede.v1.Chat
-	(*Sampling)(nil),            // 5: stampede.v1.Sampling
-	(*Load)(nil),                // 6: stampede.v1.Load
-	(*Warmup)(nil),              // 7: stampede.v1.Warmup
-	(*Stage)(nil),               // 8: stampede.v1.Stage
-	(*Replay)(nil),              // 9: stampede.v1.Replay
-	(*Sessions)(nil),            // 10: stampede.v1.Sessions
-	(*Slo)(nil),                 // 11: stampede.v1.Slo
-	(*Limits)(nil),              // 12: stampede.v1.Limits
-	nil,                         // 13: stampede.v1.Spec.LabelsEntry
-	nil,                         // 14: stampede.v1.Endpoint.HeadersEntry
-	(*durationpb.Duration)(nil), // 15: google.protobuf.Duration
-	(*structpb.Struct)(nil),     // 16: google.protobuf.Struct
+	(*DatasetColumns)(nil),      // 3: stampede.v1.DatasetColumns
+	(*Prefix)(nil),              // 4: stampede.v1.Prefix
+	(*Chat)(nil),                // 5: stampede.v1.Chat
+	(*Sampling)(nil),            // 6: stampede.v1.Sampling
+	(*Load)(nil),                // 7: stampede.v1.Load
+	(*Warmup)(nil),              // 8: stampede.v1.Warmup
+	(*Stage)(nil),               // 9: stampede.v1.Stage
+	(*Replay)(nil),              // 10: stampede.v1.Replay
+	(*Sessions)(nil),            // 11: stampede.v1.Sessions
+	(*Slo)(nil),                 // 12: stampede.v1.Slo
+	(*Limits)(nil),              // 13: stampede.v1.Limits
+	nil,                         // 14: stampede.v1.Spec.LabelsEntry
+	nil,                         // 15: stampede.v1.Endpoint.HeadersEntry
+	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
+	(*structpb.Struct)(nil),     // 17: google.protobuf.Struct
 }
 var file_stampede_v1_spec_proto_depIdxs = []int32{
-	13, // 0: stampede.v1.Spec.labels:type_name -> stampede.v1.Spec.LabelsEntry
+	14, // 0: stampede.v1.Spec.labels:type_name -> stampede.v1.Spec.LabelsEntry
 	1,  // 1: stampede.v1.Spec.endpoint:type_name -> stampede.v1.Endpoint
 	2,  // 2: stampede.v1.Spec.dataset:type_name -> stampede.v1.Dataset
-	5,  // 3: stampede.v1.Spec.sampling:type_name -> stampede.v1.Sampling
-	6,  // 4: stampede.v1.Spec.load:type_name -> stampede.v1.Load
-	10, // 5: stampede.v1.Spec.sessions:type_name -> stampede.v1.Sessions
-	11, // 6: stampede.v1.Spec.slo:type_name -> stampede.v1.Slo
-	12, // 7: stampede.v1.Spec.limits:type_name -> stampede.v1.Limits
-	15, // 8: stampede.v1.Spec.wait_ready:type_name -> google.protobuf.Duration
-	14, // 9: stampede.v1.Endpoint.headers:type_name -> stampede.v1.Endpoint.HeadersEntry
-	3,  // 10: stampede.v1.Dataset.prefix:type_name -> stampede.v1.Prefix
-	4,  // 11: stampede.v1.Dataset.chat:type_name -> stampede.v1.Chat
-	16, // 12: stampede.v1.Sampling.extra_body:type_name -> google.protobuf.Struct
-	7,  // 13: stampede.v1.Load.warmup:type_name -> stampede.v1.Warmup
-	8,  // 14: stampede.v1.Load.stages:type_name -> stampede.v1.Stage
-	15, // 15: stampede.v1.Load.skip_idle_min:type_name -> google.protobuf.Duration
-	15, // 16: stampede.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	15, // 17: stampede.v1.Stage.duration:type_name -> google.protobuf.Duration
-	15, // 18: stampede.v1.Stage.think_time:type_name -> google.protobuf.Duration
-	9,  // 19: stampede.v1.Stage.replay:type_name -> stampede.v1.Replay
-	15, // 20: stampede.v1.Replay.offset:type_name -> google.protobuf.Duration
-	15, // 21: stampede.v1.Sessions.separate_interval:type_name -> google.protobuf.Duration
-	15, // 22: stampede.v1.Slo.ttft:type_name -> google.protobuf.Duration
-	15, // 23: stampede.v1.Slo.tpot:type_name -> google.protobuf.Duration
-	15, // 24: stampede.v1.Slo.e2e:type_name -> google.protobuf.Duration
-	15, // 25: stampede.v1.Limits.request_timeout:type_name -> google.protobuf.Duration
-	15, // 26: stampede.v1.Limits.max_run_time:type_name -> google.protobuf.Duration
-	15, // 27: stampede.v1.Limits.drain_timeout:type_name -> google.protobuf.Duration
-	15, // 28: stampede.v1.Limits.time_tolerance:type_name -> google.protobuf.Duration
-	15, // 29: stampede.v1.Limits.lateness_p99:type_name -> google.protobuf.Duration
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	6,  // 3: stampede.v1.Spec.sampling:type_name -> stampede.v1.Sampling
+	7,  // 4: stampede.v1.Spec.load:type_name -> stampede.v1.Load
+	11, // 5: stampede.v1.Spec.sessions:type_name -> stampede.v1.Sessions
+	12, // 6: stampede.v1.Spec.slo:type_name -> stampede.v1.Slo
+	13, // 7: stampede.v1.Spec.limits:type_name -> stampede.v1.Limits
+	16, // 8: stampede.v1.Spec.wait_ready:type_name -> google.protobuf.Duration
+	15, // 9: stampede.v1.Endpoint.headers:type_name -> stampede.v1.Endpoint.HeadersEntry
+	4,  // 10: stampede.v1.Dataset.prefix:type_name -> stampede.v1.Prefix
+	5,  // 11: stampede.v1.Dataset.chat:type_name -> stampede.v1.Chat
+	3,  // 12: stampede.v1.Dataset.columns:type_name -> stampede.v1.DatasetColumns
+	17, // 13: stampede.v1.Sampling.extra_body:type_name -> google.protobuf.Struct
+	8,  // 14: stampede.v1.Load.warmup:type_name -> stampede.v1.Warmup
+	9,  // 15: stampede.v1.Load.stages:type_name -> stampede.v1.Stage
+	16, // 16: stampede.v1.Load.skip_idle_min:type_name -> google.protobuf.Duration
+	16, // 17: stampede.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	16, // 18: stampede.v1.Stage.duration:type_name -> google.protobuf.Duration
+	16, // 19: stampede.v1.Stage.think_time:type_name -> google.protobuf.Duration
+	10, // 20: stampede.v1.Stage.replay:type_name -> stampede.v1.Replay
+	16, // 21: stampede.v1.Replay.offset:type_name -> google.protobuf.Duration
+	16, // 22: stampede.v1.Sessions.separate_interval:type_name -> google.protobuf.Duration
+	16, // 23: stampede.v1.Slo.ttft:type_name -> google.protobuf.Duration
+	16, // 24: stampede.v1.Slo.tpot:type_name -> google.protobuf.Duration
+	16, // 25: stampede.v1.Slo.e2e:type_name -> google.protobuf.Duration
+	16, // 26: stampede.v1.Limits.request_timeout:type_name -> google.protobuf.Duration
+	16, // 27: stampede.v1.Limits.max_run_time:type_name -> google.protobuf.Duration
+	16, // 28: stampede.v1.Limits.drain_timeout:type_name -> google.protobuf.Duration
+	16, // 29: stampede.v1.Limits.time_tolerance:type_name -> google.protobuf.Duration
+	16, // 30: stampede.v1.Limits.lateness_p99:type_name -> google.protobuf.Duration
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_stampede_v1_spec_proto_init() }
@@ -1576,18 +1697,18 @@ func file_stampede_v1_spec_proto_init() {
 	file_stampede_v1_spec_proto_msgTypes[0].OneofWrappers = []any{}
 	file_stampede_v1_spec_proto_msgTypes[1].OneofWrappers = []any{}
 	file_stampede_v1_spec_proto_msgTypes[2].OneofWrappers = []any{}
-	file_stampede_v1_spec_proto_msgTypes[3].OneofWrappers = []any{}
-	file_stampede_v1_spec_proto_msgTypes[5].OneofWrappers = []any{}
-	file_stampede_v1_spec_proto_msgTypes[8].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[4].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[6].OneofWrappers = []any{}
 	file_stampede_v1_spec_proto_msgTypes[9].OneofWrappers = []any{}
 	file_stampede_v1_spec_proto_msgTypes[10].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stampede_v1_spec_proto_rawDesc), len(file_stampede_v1_spec_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

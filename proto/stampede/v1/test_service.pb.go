@@ -1535,6 +1535,153 @@ func (x *UploadDatasetResponse) GetSizeBytes() int64 {
 	return 0
 }
 
+// ListDatasetsRequest asks for all.
+type ListDatasetsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDatasetsRequest) Reset() {
+	*x = ListDatasetsRequest{}
+	mi := &file_stampede_v1_test_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDatasetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDatasetsRequest) ProtoMessage() {}
+
+func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_test_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
+func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_test_service_proto_rawDescGZIP(), []int{26}
+}
+
+// ListDatasetsResponse holds them in no particular order.
+type ListDatasetsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The datasets.
+	Datasets      []*DatasetInfo `protobuf:"bytes,1,rep,name=datasets,proto3" json:"datasets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDatasetsResponse) Reset() {
+	*x = ListDatasetsResponse{}
+	mi := &file_stampede_v1_test_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDatasetsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDatasetsResponse) ProtoMessage() {}
+
+func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_test_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
+func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_test_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListDatasetsResponse) GetDatasets() []*DatasetInfo {
+	if x != nil {
+		return x.Datasets
+	}
+	return nil
+}
+
+// DatasetInfo is a dataset that is known by name.
+type DatasetInfo struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What dataset.name says.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it holds.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Where it lies on the hub, owner/name; empty for synthetic data.
+	Repository    string `protobuf:"bytes,3,opt,name=repository,proto3" json:"repository,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DatasetInfo) Reset() {
+	*x = DatasetInfo{}
+	mi := &file_stampede_v1_test_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DatasetInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DatasetInfo) ProtoMessage() {}
+
+func (x *DatasetInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_test_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DatasetInfo.ProtoReflect.Descriptor instead.
+func (*DatasetInfo) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_test_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *DatasetInfo) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DatasetInfo) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *DatasetInfo) GetRepository() string {
+	if x != nil {
+		return x.Repository
+	}
+	return ""
+}
+
 var File_stampede_v1_test_service_proto protoreflect.FileDescriptor
 
 const file_stampede_v1_test_service_proto_rawDesc = "" +
@@ -1635,8 +1782,16 @@ const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"\vcorpus_hash\x18\x01 \x01(\tR\n" +
 	"corpusHash\x12\x1d\n" +
 	"\n" +
-	"size_bytes\x18\x02 \x01(\x03R\tsizeBytes2\xbb\n" +
+	"size_bytes\x18\x02 \x01(\x03R\tsizeBytes\"\x15\n" +
+	"\x13ListDatasetsRequest\"L\n" +
+	"\x14ListDatasetsResponse\x124\n" +
+	"\bdatasets\x18\x01 \x03(\v2\x18.stampede.v1.DatasetInfoR\bdatasets\"c\n" +
+	"\vDatasetInfo\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1e\n" +
 	"\n" +
+	"repository\x18\x03 \x01(\tR\n" +
+	"repository2\xa6\v\n" +
 	"\vTestService\x12i\n" +
 	"\fRegisterTest\x12 .stampede.v1.RegisterTestRequest\x1a!.stampede.v1.RegisterTestResponse\"\x14\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/tests\x12p\n" +
 	"\tStartTest\x12\x1d.stampede.v1.StartTestRequest\x1a\x1e.stampede.v1.StartTestResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/tests/{test_id}/start\x12t\n" +
@@ -1653,7 +1808,8 @@ const file_stampede_v1_test_service_proto_rawDesc = "" +
 	"ListAgents\x12\x1e.stampede.v1.ListAgentsRequest\x1a\x1f.stampede.v1.ListAgentsResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/agents\x12u\n" +
 	"\rExamineAgents\x12!.stampede.v1.ExamineAgentsRequest\x1a\".stampede.v1.ExamineAgentsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/agents/examine\x12q\n" +
-	"\rUploadDataset\x12!.stampede.v1.UploadDatasetRequest\x1a\".stampede.v1.UploadDatasetResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/datasets(\x01BAZ?github.com/stampede-bench/stampede/proto/stampede/v1;stampedev1b\x06proto3"
+	"\rUploadDataset\x12!.stampede.v1.UploadDatasetRequest\x1a\".stampede.v1.UploadDatasetResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/datasets(\x01\x12i\n" +
+	"\fListDatasets\x12 .stampede.v1.ListDatasetsRequest\x1a!.stampede.v1.ListDatasetsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/datasetsBAZ?github.com/stampede-bench/stampede/proto/stampede/v1;stampedev1b\x06proto3"
 
 var (
 	file_stampede_v1_test_service_proto_rawDescOnce sync.Once
@@ -1667,7 +1823,7 @@ func file_stampede_v1_test_service_proto_rawDescGZIP() []byte {
 	return file_stampede_v1_test_service_proto_rawDescData
 }
 
-var file_stampede_v1_test_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_stampede_v1_test_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_stampede_v1_test_service_proto_goTypes = []any{
 	(*RegisterTestRequest)(nil),   // 0: stampede.v1.RegisterTestRequest
 	(*RegisterTestResponse)(nil),  // 1: stampede.v1.RegisterTestResponse
@@ -1695,56 +1851,62 @@ var file_stampede_v1_test_service_proto_goTypes = []any{
 	(*AgentExamination)(nil),      // 23: stampede.v1.AgentExamination
 	(*UploadDatasetRequest)(nil),  // 24: stampede.v1.UploadDatasetRequest
 	(*UploadDatasetResponse)(nil), // 25: stampede.v1.UploadDatasetResponse
-	(*Spec)(nil),                  // 26: stampede.v1.Spec
-	(*Test)(nil),                  // 27: stampede.v1.Test
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(*Sample)(nil),                // 29: stampede.v1.Sample
-	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
-	(*Finding)(nil),               // 31: stampede.v1.Finding
+	(*ListDatasetsRequest)(nil),   // 26: stampede.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),  // 27: stampede.v1.ListDatasetsResponse
+	(*DatasetInfo)(nil),           // 28: stampede.v1.DatasetInfo
+	(*Spec)(nil),                  // 29: stampede.v1.Spec
+	(*Test)(nil),                  // 30: stampede.v1.Test
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*Sample)(nil),                // 32: stampede.v1.Sample
+	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
+	(*Finding)(nil),               // 34: stampede.v1.Finding
 }
 var file_stampede_v1_test_service_proto_depIdxs = []int32{
-	26, // 0: stampede.v1.RegisterTestRequest.spec:type_name -> stampede.v1.Spec
-	27, // 1: stampede.v1.CancelTestResponse.test:type_name -> stampede.v1.Test
-	27, // 2: stampede.v1.GetTestResponse.test:type_name -> stampede.v1.Test
-	27, // 3: stampede.v1.ListTestsResponse.tests:type_name -> stampede.v1.Test
-	27, // 4: stampede.v1.WatchTestResponse.test:type_name -> stampede.v1.Test
-	28, // 5: stampede.v1.StreamSamplesResponse.anchor_time:type_name -> google.protobuf.Timestamp
-	29, // 6: stampede.v1.StreamSamplesResponse.samples:type_name -> stampede.v1.Sample
+	29, // 0: stampede.v1.RegisterTestRequest.spec:type_name -> stampede.v1.Spec
+	30, // 1: stampede.v1.CancelTestResponse.test:type_name -> stampede.v1.Test
+	30, // 2: stampede.v1.GetTestResponse.test:type_name -> stampede.v1.Test
+	30, // 3: stampede.v1.ListTestsResponse.tests:type_name -> stampede.v1.Test
+	30, // 4: stampede.v1.WatchTestResponse.test:type_name -> stampede.v1.Test
+	31, // 5: stampede.v1.StreamSamplesResponse.anchor_time:type_name -> google.protobuf.Timestamp
+	32, // 6: stampede.v1.StreamSamplesResponse.samples:type_name -> stampede.v1.Sample
 	20, // 7: stampede.v1.ListAgentsResponse.agents:type_name -> stampede.v1.Agent
-	28, // 8: stampede.v1.Agent.connect_time:type_name -> google.protobuf.Timestamp
-	30, // 9: stampede.v1.Agent.lease_remaining_duration:type_name -> google.protobuf.Duration
+	31, // 8: stampede.v1.Agent.connect_time:type_name -> google.protobuf.Timestamp
+	33, // 9: stampede.v1.Agent.lease_remaining_duration:type_name -> google.protobuf.Duration
 	23, // 10: stampede.v1.ExamineAgentsResponse.agents:type_name -> stampede.v1.AgentExamination
 	20, // 11: stampede.v1.AgentExamination.agent:type_name -> stampede.v1.Agent
-	31, // 12: stampede.v1.AgentExamination.findings:type_name -> stampede.v1.Finding
-	0,  // 13: stampede.v1.TestService.RegisterTest:input_type -> stampede.v1.RegisterTestRequest
-	2,  // 14: stampede.v1.TestService.StartTest:input_type -> stampede.v1.StartTestRequest
-	4,  // 15: stampede.v1.TestService.CancelTest:input_type -> stampede.v1.CancelTestRequest
-	6,  // 16: stampede.v1.TestService.GetTest:input_type -> stampede.v1.GetTestRequest
-	8,  // 17: stampede.v1.TestService.ListTests:input_type -> stampede.v1.ListTestsRequest
-	10, // 18: stampede.v1.TestService.DeleteTest:input_type -> stampede.v1.DeleteTestRequest
-	12, // 19: stampede.v1.TestService.WatchTest:input_type -> stampede.v1.WatchTestRequest
-	14, // 20: stampede.v1.TestService.GetReport:input_type -> stampede.v1.GetReportRequest
-	16, // 21: stampede.v1.TestService.StreamSamples:input_type -> stampede.v1.StreamSamplesRequest
-	18, // 22: stampede.v1.TestService.ListAgents:input_type -> stampede.v1.ListAgentsRequest
-	21, // 23: stampede.v1.TestService.ExamineAgents:input_type -> stampede.v1.ExamineAgentsRequest
-	24, // 24: stampede.v1.TestService.UploadDataset:input_type -> stampede.v1.UploadDatasetRequest
-	1,  // 25: stampede.v1.TestService.RegisterTest:output_type -> stampede.v1.RegisterTestResponse
-	3,  // 26: stampede.v1.TestService.StartTest:output_type -> stampede.v1.StartTestResponse
-	5,  // 27: stampede.v1.TestService.CancelTest:output_type -> stampede.v1.CancelTestResponse
-	7,  // 28: stampede.v1.TestService.GetTest:output_type -> stampede.v1.GetTestResponse
-	9,  // 29: stampede.v1.TestService.ListTests:output_type -> stampede.v1.ListTestsResponse
-	11, // 30: stampede.v1.TestService.DeleteTest:output_type -> stampede.v1.DeleteTestResponse
-	13, // 31: stampede.v1.TestService.WatchTest:output_type -> stampede.v1.WatchTestResponse
-	15, // 32: stampede.v1.TestService.GetReport:output_type -> stampede.v1.GetReportResponse
-	17, // 33: stampede.v1.TestService.StreamSamples:output_type -> stampede.v1.StreamSamplesResponse
-	19, // 34: stampede.v1.TestService.ListAgents:output_type -> stampede.v1.ListAgentsResponse
-	22, // 35: stampede.v1.TestService.ExamineAgents:output_type -> stampede.v1.ExamineAgentsResponse
-	25, // 36: stampede.v1.TestService.UploadDataset:output_type -> stampede.v1.UploadDatasetResponse
-	25, // [25:37] is the sub-list for method output_type
-	13, // [13:25] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	34, // 12: stampede.v1.AgentExamination.findings:type_name -> stampede.v1.Finding
+	28, // 13: stampede.v1.ListDatasetsResponse.datasets:type_name -> stampede.v1.DatasetInfo
+	0,  // 14: stampede.v1.TestService.RegisterTest:input_type -> stampede.v1.RegisterTestRequest
+	2,  // 15: stampede.v1.TestService.StartTest:input_type -> stampede.v1.StartTestRequest
+	4,  // 16: stampede.v1.TestService.CancelTest:input_type -> stampede.v1.CancelTestRequest
+	6,  // 17: stampede.v1.TestService.GetTest:input_type -> stampede.v1.GetTestRequest
+	8,  // 18: stampede.v1.TestService.ListTests:input_type -> stampede.v1.ListTestsRequest
+	10, // 19: stampede.v1.TestService.DeleteTest:input_type -> stampede.v1.DeleteTestRequest
+	12, // 20: stampede.v1.TestService.WatchTest:input_type -> stampede.v1.WatchTestRequest
+	14, // 21: stampede.v1.TestService.GetReport:input_type -> stampede.v1.GetReportRequest
+	16, // 22: stampede.v1.TestService.StreamSamples:input_type -> stampede.v1.StreamSamplesRequest
+	18, // 23: stampede.v1.TestService.ListAgents:input_type -> stampede.v1.ListAgentsRequest
+	21, // 24: stampede.v1.TestService.ExamineAgents:input_type -> stampede.v1.ExamineAgentsRequest
+	24, // 25: stampede.v1.TestService.UploadDataset:input_type -> stampede.v1.UploadDatasetRequest
+	26, // 26: stampede.v1.TestService.ListDatasets:input_type -> stampede.v1.ListDatasetsRequest
+	1,  // 27: stampede.v1.TestService.RegisterTest:output_type -> stampede.v1.RegisterTestResponse
+	3,  // 28: stampede.v1.TestService.StartTest:output_type -> stampede.v1.StartTestResponse
+	5,  // 29: stampede.v1.TestService.CancelTest:output_type -> stampede.v1.CancelTestResponse
+	7,  // 30: stampede.v1.TestService.GetTest:output_type -> stampede.v1.GetTestResponse
+	9,  // 31: stampede.v1.TestService.ListTests:output_type -> stampede.v1.ListTestsResponse
+	11, // 32: stampede.v1.TestService.DeleteTest:output_type -> stampede.v1.DeleteTestResponse
+	13, // 33: stampede.v1.TestService.WatchTest:output_type -> stampede.v1.WatchTestResponse
+	15, // 34: stampede.v1.TestService.GetReport:output_type -> stampede.v1.GetReportResponse
+	17, // 35: stampede.v1.TestService.StreamSamples:output_type -> stampede.v1.StreamSamplesResponse
+	19, // 36: stampede.v1.TestService.ListAgents:output_type -> stampede.v1.ListAgentsResponse
+	22, // 37: stampede.v1.TestService.ExamineAgents:output_type -> stampede.v1.ExamineAgentsResponse
+	25, // 38: stampede.v1.TestService.UploadDataset:output_type -> stampede.v1.UploadDatasetResponse
+	27, // 39: stampede.v1.TestService.ListDatasets:output_type -> stampede.v1.ListDatasetsResponse
+	27, // [27:40] is the sub-list for method output_type
+	14, // [14:27] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_stampede_v1_test_service_proto_init() }
@@ -1762,7 +1924,7 @@ func file_stampede_v1_test_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stampede_v1_test_service_proto_rawDesc), len(file_stampede_v1_test_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,7 @@ const (
 	TestService_ListAgents_FullMethodName    = "/stampede.v1.TestService/ListAgents"
 	TestService_ExamineAgents_FullMethodName = "/stampede.v1.TestService/ExamineAgents"
 	TestService_UploadDataset_FullMethodName = "/stampede.v1.TestService/UploadDataset"
+	TestService_ListDatasets_FullMethodName  = "/stampede.v1.TestService/ListDatasets"
 )
 
 // TestServiceClient is the client API for TestService service.
@@ -69,6 +70,8 @@ type TestServiceClient interface {
 	// UploadDataset brings the caller's data to the controller and returns the
 	// hash to put into dataset.corpus_hash.
 	UploadDataset(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadDatasetRequest, UploadDatasetResponse], error)
+	// ListDatasets lists the datasets that are known by name.
+	ListDatasets(ctx context.Context, in *ListDatasetsRequest, opts ...grpc.CallOption) (*ListDatasetsResponse, error)
 }
 
 type testServiceClient struct {
@@ -220,6 +223,16 @@ func (c *testServiceClient) UploadDataset(ctx context.Context, opts ...grpc.Call
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type TestService_UploadDatasetClient = grpc.ClientStreamingClient[UploadDatasetRequest, UploadDatasetResponse]
 
+func (c *testServiceClient) ListDatasets(ctx context.Context, in *ListDatasetsRequest, opts ...grpc.CallOption) (*ListDatasetsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDatasetsResponse)
+	err := c.cc.Invoke(ctx, TestService_ListDatasets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // TestServiceServer is the server API for TestService service.
 // All implementations must embed UnimplementedTestServiceServer
 // for forward compatibility.
@@ -256,6 +269,8 @@ type TestServiceServer interface {
 	// UploadDataset brings the caller's data to the controller and returns the
 	// hash to put into dataset.corpus_hash.
 	UploadDataset(grpc.ClientStreamingServer[UploadDatasetRequest, UploadDatasetResponse]) error
+	// ListDatasets lists the datasets that are known by name.
+	ListDatasets(context.Context, *ListDatasetsRequest) (*ListDatasetsResponse, error)
 	mustEmbedUnimplementedTestServiceServer()
 }
 
@@ -301,6 +316,9 @@ func (UnimplementedTestServiceServer) ExamineAgents(context.Context, *ExamineAge
 }
 func (UnimplementedTestServiceServer) UploadDataset(grpc.ClientStreamingServer[UploadDatasetRequest, UploadDatasetResponse]) error {
 	return status.Error(codes.Unimplemented, "method UploadDataset not implemented")
+}
+func (UnimplementedTestServiceServer) ListDatasets(context.Context, *ListDatasetsRequest) (*ListDatasetsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDatasets not implemented")
 }
 func (UnimplementedTestServiceServer) mustEmbedUnimplementedTestServiceServer() {}
 func (UnimplementedTestServiceServer) testEmbeddedByValue()                     {}
@@ -514,6 +532,24 @@ func _TestService_UploadDataset_Handler(srv interface{}, stream grpc.ServerStrea
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type TestService_UploadDatasetServer = grpc.ClientStreamingServer[UploadDatasetRequest, UploadDatasetResponse]
 
+func _TestService_ListDatasets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDatasetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TestServiceServer).ListDatasets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TestService_ListDatasets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TestServiceServer).ListDatasets(ctx, req.(*ListDatasetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // TestService_ServiceDesc is the grpc.ServiceDesc for TestService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -556,6 +592,10 @@ var TestService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExamineAgents",
 			Handler:    _TestService_ExamineAgents_Handler,
+		},
+		{
+			MethodName: "ListDatasets",
+			Handler:    _TestService_ListDatasets_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
