@@ -36,6 +36,7 @@ type Client struct {
 	net     network
 	pool    pool
 	stats   stats
+	open    atomic.Int64          // connections that are open
 	heldUp  atomic.Int64          // when the process was last seen to be kept from the processor
 	h2      atomic.Pointer[http2] // set once the endpoint has said that it speaks nothing else
 

@@ -214,13 +214,26 @@ func connectFault(to addrPort, err error) fault {
 	case isRefused(err):
 		return fault{KindRefused, "nothing listens at " + to.String() + ": connection refused"}
 	case isLocal(err):
-		return fault{KindLocal, "cannot connect to " + to.String() + ": this host has run out: " + err.Error()}
+		return fault{KindLocal, "cannot connect to " + to.String() + ": " + localLimit(err)}
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		err = op.Err
 	}
 	return fault{KindConnect, "cannot connect to " + to.String() + ": " + err.Error()}
+}
+
+// localLimit names what of this host is used up, and what gives more of it.
+func localLimit(err error) string {
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		return "this process has as many files open as it may; ulimit -n raises that before it starts (in a container: --ulimit nofile), or share the load among more agents"
+	case errors.Is(err, syscall.ENFILE):
+		return "this host has as many files open as it may; sysctl fs.file-max raises that"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this host has no port left to connect from; sysctl net.ipv4.ip_local_port_range=\"1024 65535\" makes more, a further address on the interface is used by itself, or share the load among more hosts"
+	}
+	return "this host has run out: " + err.Error()
 }
 
 // isLocal tells that files, ports or memory of this host are used up.

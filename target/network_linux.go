@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,8 @@ type pollNetwork struct {
 	cl      *Client
 	pollers []*poller
 	next    atomic.Uint32
+	mu      sync.Mutex
+	from    map[netip.Addr][]netip.Addr // further sources, by destination
 	wg      sync.WaitGroup
 }
 
@@ -29,7 +32,7 @@ func newNetwork(cl *Client) (network, error) {
 		return newPortable(cl), nil
 	}
 	keepStamping()
-	pn := &pollNetwork{cl: cl}
+	pn := &pollNetwork{cl: cl, from: map[netip.Addr][]netip.Addr{}}
 	n := cl.cfg.Pollers
 	if n <= 0 {
 		n = min(max(1, procs.Cores()/2), mostPollers)
@@ -57,12 +60,8 @@ func (pn *pollNetwork) close() {
 // connect implements network.
 func (pn *pollNetwork) connect(ctx context.Context, to addrPort) (*conn, fault) {
 	p := pn.pollers[int(pn.next.Add(1))%len(pn.pollers)]
-	k, w, err := p.open(ctx, to)
+	k, w, err := pn.dial(ctx, p, to)
 	if err != nil {
-		return nil, connectFault(to, err)
-	}
-	if err := w.establish(to); err != nil {
-		k.abort()
 		return nil, connectFault(to, err)
 	}
 	if pn.cl.tls != nil {

@@ -30,6 +30,7 @@ type fdWire struct {
 	stampIt bool   // the next write is to be stamped by the kernel
 	stamped bool   // its stamp lies in the error queue
 	unread  bool   // the last turn of reading did not empty the socket
+	counted bool   // among the client's open connections
 	in      []byte // TLS: received, not yet taken
 	rest    []byte // TLS: encrypted, not yet written
 }
@@ -108,6 +109,9 @@ func (w *fdWire) silent() bool {
 
 // close implements wire.
 func (w *fdWire) close() {
+	if w.counted {
+		w.p.cl.open.Add(-1)
+	}
 	w.p.remove(w.slot)
 	_ = unix.Close(w.fd)
 	w.in, w.rest = nil, nil
