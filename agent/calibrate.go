@@ -92,7 +92,7 @@ func (p *probe) measureLengths(ctx context.Context, client prober) (points []len
 // the synthetic vocabulary, or prose where people's texts are sent. It shares no
 // beginning with a prompt of the run.
 func (p *probe) calibrationText(i, n int) (string, error) {
-	if !p.spec.Dataset.Synthetic() {
+	if !p.spec.Dataset.Writes() {
 		words := strings.Fields(prose)
 		text := make([]string, n)
 		for j := range text {

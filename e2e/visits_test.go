@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -201,6 +203,42 @@ func TestWantedCacheHits(t *testing.T) {
 		told := slices.ContainsFunc(a.Report.Verdict.Notices, func(n string) bool { return tt.notice != "" && strings.Contains(n, tt.notice) })
 		if told != (tt.notice != "") {
 			t.Errorf("cache of %s blocks: notices %q", tt.cache, a.Report.Verdict.Notices)
+		}
+	}
+}
+
+// TestSeparatedTurnsCarryTheRecordedAnswers looks at the very texts that the server
+// got: turns apart, in the range that was asked for, with what was recorded before.
+func TestSeparatedTurnsCarryTheRecordedAnswers(t *testing.T) {
+	t.Parallel()
+	const rows = `{"conversations": [{"from": "human", "value": "One?"}, {"from": "gpt", "value": "Two."}, {"from": "human", "value": "Three?"}, {"from": "gpt", "value": "Four."}]}
+{"conversations": [{"from": "system", "value": "Be brief."}, {"from": "human", "value": "Five?"}, {"from": "gpt", "value": "Six."}, {"from": "human", "value": "Seven?"}, {"from": "gpt", "value": "Eight."}]}
+`
+	file := filepath.Join(t.TempDir(), "chats.jsonl")
+	if err := os.WriteFile(file, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	prompts := [][]string{
+		{"user", "One?"},
+		{"user", "One?", "assistant", "Two.", "user", "Three?"},
+		{"system", "Be brief.", "user", "Five?"},
+		{"system", "Be brief.", "user", "Five?", "assistant", "Six.", "user", "Seven?"},
+	}
+	sim := harness.StartSimulator(t)
+	out := t.TempDir()
+	if r := harness.Stampede(t, "run", "--url", sim.URL(), "--dataset", file, "--separate-turns", "--range", "1:", "--rate", "20", "--arrival", "constant", "--requests", "3", "--agents", "3", "--no-progress", "--out", out); r.Code != 0 && r.Code != 3 {
+		t.Fatalf("exit status %d\n%s%s", r.Code, r.Out, r.Err)
+	}
+	a := harness.ReadArtefacts(t, out)
+	account := sim.Account(t)
+	harness.MatchAccount(t, a.Rows, account)
+	if len(a.Rows) != 3 {
+		t.Fatalf("%d rows, want 3", len(a.Rows))
+	}
+	for _, row := range a.Rows {
+		want := sha256.Sum256([]byte(strings.Join(prompts[1+row.Index], "\x00") + "\x00"))
+		if got := account[row.ID][0].PromptHash; got != hex.EncodeToString(want[:]) || row.Turn != 0 {
+			t.Errorf("request %d is not %q", row.Index, prompts[1+row.Index])
 		}
 	}
 }

@@ -64,6 +64,10 @@ var datasetNames = slices.Concat([]string{DatasetSynthetic, DatasetShareGPT, Dat
 // NeedsFile reports whether a dataset of that name is nothing without a file.
 func NeedsFile(name string) bool { return name == DatasetJSONL || slices.Contains(traceNames, name) }
 
+// Writes reports whether prompts are written from a list of words: synthetic ones,
+// and those of a trace that is named as such.
+func (d Dataset) Writes() bool { return d.Synthetic() || slices.Contains(traceNames, d.Name) }
+
 // Synthetic reports whether prompts are made up. A dataset of which nothing was
 // said is synthetic.
 func (d Dataset) Synthetic() bool {

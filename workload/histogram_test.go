@@ -179,6 +179,9 @@ func TestValidateSynthetic(t *testing.T) {
 		{func(s *Spec) { s.Dataset.Chat = &Chat{Turns: "5000"} }, "dataset.chat.turns: must be at most 1000 on average, got 5000"},
 		{func(s *Spec) { s.Dataset.Chat = &Chat{Turns: "2", ThinkTime: "soon"} }, "dataset.chat.think_time: must be a duration such as 5s, or uniform:2s:8s, normal:5s:1s, lognormal:8s:4s, each at most 24h, got \"soon\""},
 		{func(s *Spec) { s.Dataset.InputTokens = "file:lengths.txt" }, "dataset.input_tokens: names the file \"lengths.txt\", which only the stampede command reads; give histogram: or values: here"},
+		{func(s *Spec) { s.Sessions.Range = ":5" }, "sessions.range: needs recorded sessions, which synthetic data does not have"},
+		{func(s *Spec) { s.Sessions.SeparateTurns, s.Sessions.SeparateInterval = true, 5 }, "sessions.separate_turns: needs recorded sessions, which synthetic data does not have"},
+		{func(s *Spec) { s.Sessions.CompressionRatio = ptr(2.0) }, "sessions.compression_ratio: needs recorded sessions, which synthetic data does not have"},
 		{func(s *Spec) { s.Load.Stages = []Stage{{Rate: ptr(Rate(1)), ConcurrencyOf: OfSessions}} }, "load.stages[0].concurrency_of: needs concurrency"},
 		{func(s *Spec) { s.Load.Stages = []Stage{{Concurrency: &one, ConcurrencyOf: "users"}} }, "load.stages[0].concurrency_of: must be one of requests, sessions, got \"users\""},
 	} {

@@ -38,6 +38,7 @@ func (s *Spec) check(draft bool) error {
 	c.sampling(&s.Sampling)
 	c.load(&s.Load)
 	c.sessions(&s.Sessions)
+	c.recorded(s)
 	c.slo(s)
 	c.gates(s.Gates)
 	c.limits(&s.Limits)

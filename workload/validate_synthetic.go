@@ -74,3 +74,21 @@ func (c *checker) chat(d *Dataset, chat *Chat) {
 		c.fail(path+".think_time", err)
 	}
 }
+
+// recorded refuses for synthetic data what only recorded sessions have.
+func (c *checker) recorded(s *Spec) {
+	if c.draft || !s.Dataset.Synthetic() {
+		return
+	}
+	refuse := func(path string, given bool) {
+		if given {
+			c.badHint(path, "give a file as dataset.path", "needs recorded sessions, which synthetic data does not have")
+		}
+	}
+	_, err := ParseSlice(s.Sessions.Range)
+	refuse("sessions.range", err == nil && s.Sessions.Range != ":")
+	refuse("sessions.separate_turns", s.Sessions.SeparateTurns)
+	refuse("sessions.separate_interval", s.Sessions.SeparateInterval > 0 && !s.Sessions.SeparateTurns)
+	ratio := s.Sessions.CompressionRatio
+	refuse("sessions.compression_ratio", ratio != nil && *ratio > 0 && *ratio != 1)
+}

@@ -184,7 +184,7 @@ func TestSpecCarriesSecrets(t *testing.T) {
 // empty is nil.
 
 func drawSpec(t *rapid.T) *workload.Spec {
-	return &workload.Spec{
+	s := &workload.Spec{
 		Name:   word(t, "name"),
 		Labels: drawMap(t, "labels"),
 		Endpoint: workload.Endpoint{
@@ -203,7 +203,7 @@ func drawSpec(t *rapid.T) *workload.Spec {
 		},
 		Load: drawLoad(t),
 		Sessions: workload.Sessions{HumanInputWPS: maybe(t, rapid.Float64Range(0.1, 9)), SeparateTurns: rapid.Bool().Draw(t, "separate"), SeparateInterval: duration(t),
-			CompressionRatio: maybe(t, rapid.Float64Range(0.1, 9)), Range: oneOf(t, "", "0:5", ":-1")},
+			CompressionRatio: maybe(t, rapid.Float64Range(0.1, 9)), Range: oneOf(t, "", "0:5", ":-1"), MultiTurn: maybe(t, rapid.Bool())},
 		SLO:       workload.SLO{TTFT: duration(t), E2E: duration(t)},
 		Gates:     rapid.SampledFrom([][]string{nil, {"ttft.p99<500ms"}, {"fail_rate<1%", "slo.attainment>=0.99"}}).Draw(t, "gates"),
 		Limits:    workload.Limits{RequestTimeout: duration(t), MaxRunTime: duration(t), DrainTimeout: maybeDuration(t), TimeTolerance: maybeDuration(t), LatenessP99: maybeDuration(t)},
@@ -215,6 +215,19 @@ func drawSpec(t *rapid.T) *workload.Spec {
 
 		FlushCache: rapid.Bool().Draw(t, "flush_cache"),
 	}
+	if s.Dataset.Synthetic() {
+		s.Sessions = workload.Sessions{HumanInputWPS: s.Sessions.HumanInputWPS}
+		if rapid.Bool().Draw(t, "alike") {
+			s.Dataset.Prefix = &workload.Prefix{Tokens: "50", Groups: rapid.IntRange(0, 9).Draw(t, "groups"), Share: maybe(t, rapid.Float64Range(0, 1))}
+			s.Dataset.Chat = &workload.Chat{Turns: "uniform:1:3", InputTokens: oneOf(t, "", "7"), ThinkTime: oneOf(t, "", "uniform:0s:2s")}
+		} else {
+			s.Dataset.Prefix = &workload.Prefix{HitRate: maybe(t, rapid.Just(0.5)), BlockTokens: 16}
+			if s.Dataset.Prefix.HitRate == nil {
+				s.Dataset.Prefix = nil
+			}
+		}
+	}
+	return s
 }
 
 func drawLoad(t *rapid.T) workload.Load {

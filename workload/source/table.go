@@ -9,6 +9,7 @@ import (
 	"iter"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -89,7 +90,15 @@ func (t *table) header() error {
 		}
 		t.names = append(t.names, n)
 	}
+	if !slices.ContainsFunc(t.names, func(n string) bool { return !isNumber(n) }) {
+		return fmt.Errorf("%s:1:1: the first line must name the columns, such as timestamp,input_tokens,output_tokens", t.file)
+	}
 	return nil
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
 }
 
 // next reads a line; empty cells are left out.
