@@ -13,6 +13,7 @@ import (
 
 	"github.com/stampede-bench/stampede/e2e/harness"
 	"github.com/stampede-bench/stampede/report"
+	"github.com/stampede-bench/stampede/simulate"
 )
 
 // TestMain lets all tests run beside one another: they wait rather than compute.
@@ -80,9 +81,26 @@ func (r running) read(t *testing.T) harness.Artefacts {
 // hold checks rows against what was served.
 func (r running) hold(t *testing.T, a harness.Artefacts) {
 	t.Helper()
-	harness.MatchAccount(t, a.Rows, r.sim.Account(t))
+	served := r.sim.Account(t)
+	harness.MatchAccount(t, a.Rows, served)
+	onlyTheDeadLost(t, a, served)
 	if t.Failed() {
 		t.Logf("accounting %+v\ncontroller:\n%s", a.Report.Accounting, r.c.Controller.Stderr())
+	}
+}
+
+// onlyTheDeadLost holds that what was served and has no outcome was sent by an
+// agent that died: the others told of everything they sent, sooner or later.
+func onlyTheDeadLost(t *testing.T, a harness.Artefacts, served map[string][]simulate.Record) {
+	t.Helper()
+	dead := map[string]bool{}
+	for _, g := range a.Report.Agents {
+		dead[g.Name] = g.Lost != nil && !g.Lost.Returned
+	}
+	for _, row := range a.Rows {
+		if row.Status == "lost" && len(served[row.ID]) > 0 && !dead[row.Agent] {
+			t.Errorf("%s of %s is lost although it was served and its agent lived or came back", row.ID, row.Agent)
+		}
 	}
 }
 

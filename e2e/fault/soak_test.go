@@ -257,6 +257,7 @@ func (s *soak) holdRows(a harness.Artefacts, served map[string][]simulate.Record
 		}
 	}
 	harness.MatchAccount(s.t, rows, served)
+	onlyTheDeadLost(s.t, a, served)
 }
 
 func (s *soak) note(format string, args ...any) {
