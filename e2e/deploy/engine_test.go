@@ -67,8 +67,25 @@ func (e *engine) start() {
 			return
 		}
 	}
-	if e.problem = e.boot(); e.problem == nil {
-		e.problem = e.build()
+	if err := e.boot(); err != nil {
+		e.cannot(err)
+		return
+	}
+	if e.problem = e.build(); e.problem != nil {
+		return
+	}
+	if _, err := e.try("docker", "run", "--rm", "--network", "none", image, "version"); err != nil {
+		e.cannot(fmt.Errorf("no container runs: %w", err))
+	}
+}
+
+// cannot says that this machine is not one for engines, which some sandboxes are
+// not; where one is promised, it is a failure.
+func (e *engine) cannot(err error) {
+	if os.Getenv("STAMPEDE_REQUIRE_DOCKER") != "" {
+		e.problem = err
+	} else {
+		e.missing = err.Error()
 	}
 }
 
