@@ -126,7 +126,7 @@ func checkKeyEnv(spec *workload.Spec) error {
 // demoServer behaves like a small model on one GPU.
 var demoServer = simulate.Config{
 	Addr: "127.0.0.1:0", TTFT: "lognormal:60ms:20ms", ITL: "normal:12ms:2ms",
-	PrefillPerToken: 100 * time.Microsecond, EOS: "normal:150:60", Slots: 256,
+	PrefillPerToken: 100 * time.Microsecond, EOS: "normal:150:60", Slots: 256, Dedicated: true,
 }
 
 // simulator starts one inside this process when asked to and returns its URL.
@@ -134,6 +134,7 @@ func (f *runFlags) simulator(ctx context.Context) (url string, stop func(), err 
 	if !f.simulate {
 		return "", func() {}, nil
 	}
+	procs.Spare(1) // for the thread that writes
 	server, err := simulate.New(demoServer)
 	if err != nil {
 		return "", nil, err
