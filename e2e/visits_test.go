@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/stampede-bench/stampede/e2e/harness"
 	"github.com/stampede-bench/stampede/report"
+	"github.com/stampede-bench/stampede/workload/dataset"
+	"github.com/stampede-bench/stampede/workload/source"
 )
 
 // conversations writes a file of n recorded conversations with so many turns each,
@@ -241,4 +244,73 @@ func TestSeparatedTurnsCarryTheRecordedAnswers(t *testing.T) {
 			t.Errorf("request %d is not %q", row.Index, prompts[1+row.Index])
 		}
 	}
+}
+
+// TestVisitsBranch sends trees of real conversations: each prompt carries what was
+// said in its own branch, answered by the model, and nothing of the others.
+func TestVisitsBranch(t *testing.T) {
+	t.Parallel()
+	path, err := filepath.Abs(traceFile("oasst_trees.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trees := recordsOf(t, path, "oasst1")
+	sim := harness.StartSimulator(t)
+	out := t.TempDir()
+	spec := harness.WriteSpec(t, `{endpoint: {url: "`+sim.URL()+`"}, dataset: {name: oasst1, path: "`+path+`"}, sampling: {max_tokens: 6},
+ load: {stages: [{replay: {}}]}, sessions: {human_input_wps: 1000, compression_ratio: 10}}`)
+	if r := harness.Stampede(t, "run", "-f", spec, "--agents", "2", "--no-progress", "--out", out); r.Code != 0 && r.Code != 3 {
+		t.Fatalf("exit status %d\n%s%s", r.Code, r.Out, r.Err)
+	}
+	a := harness.ReadArtefacts(t, out)
+	account := sim.Account(t)
+	harness.MatchAccount(t, a.Rows, account)
+	branched := 0
+	for session, sent := range bySession(a.Rows) {
+		turns := trees[session].Turns
+		if len(sent) != len(turns) {
+			t.Fatalf("session %d: %d of %d turns were sent", session, len(sent), len(turns))
+		}
+		for k := range turns {
+			said, answers, least := 0, 0, 0
+			for _, step := range dataset.Branch(turns, k) {
+				for _, m := range turns[step].Messages {
+					said += len(strings.FieldsFunc(m.Content, func(r rune) bool { return r <= ' ' }))
+				}
+				if step != k {
+					answers, least = answers+account[sent[step].ID][0].OutputTokens, least+1
+				}
+			}
+			if turns[k].Skip > 0 {
+				branched++
+			}
+			if n := account[sent[k].ID][0].InputTokens - said; n < least || n > answers {
+				t.Errorf("session %d: turn %d carries %d words beside the %d of its branch, want those of %d answers of %d tokens in all", session, k, n, said, least, answers)
+			}
+		}
+	}
+	if branched == 0 {
+		t.Error("no conversation branches, so the test shows nothing")
+	}
+}
+
+// recordsOf reads a file of a known form.
+func recordsOf(t *testing.T, path, schema string) []dataset.Record {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := source.NewReader([]source.Input{{Name: path, Data: bytes.NewReader(data), Size: int64(len(data))}}, source.Options{Schema: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []dataset.Record
+	for one, err := range r.Records() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	return all
 }
