@@ -58,11 +58,12 @@ func (s *shard) newEntry(p *phase, v *visit, turn int, index, k int64) *entry {
 	messages := v.conversation(turn)
 	e.bytes = entryOverhead
 	for _, m := range messages {
-		e.bytes += int64(len(m.Content))
+		e.bytes += int64(len(m.Content) + len(m.Media))
 	}
 	in := target.Input{
 		ID:           requestID(s.ref.RunID, index),
 		Messages:     messages,
+		Model:        s.run.spec.ModelOf(v.session.Index),
 		OutputTokens: t.OutputTokens,
 		KeepAnswer:   turn+1 < len(v.session.Turns) || s.run.tokens != nil,
 	}

@@ -142,9 +142,14 @@ func (r *run) open(ctx context.Context, start *stampedev1.StartShard) error {
 		return fmt.Errorf("run %s: schedule: %w", r.id, err)
 	}
 	agents := max(1, int(start.GetAgentCount()))
+	tools, choice, err := toolsOf(spec.Dataset)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", r.id, err)
+	}
 	doer, err := r.agent.cfg.NewDoer(target.Config{
-		Endpoint:  spec.Endpoint,
-		Sampling:  spec.Sampling,
+		Endpoint: spec.Endpoint,
+		Sampling: spec.Sampling,
+		Tools:    tools, ToolChoice: choice,
 		Timeout:   spec.Limits.RequestTimeout.D(),
 		AllowAddr: r.agent.cfg.AllowTarget,
 		Reserve:   reserve(plan, agents),

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/stampede-bench/stampede/measure"
@@ -19,6 +20,20 @@ func (r *run) openTokenizer(ctx context.Context, d workload.Dataset) (err error)
 		return r.agent.corpora.bytes(ctx, hash)
 	})
 	return err
+}
+
+// toolsOf are the tools that every request offers, as JSON; nil for none.
+func toolsOf(d workload.Dataset) (tools, choice []byte, err error) {
+	if d.Tools == "" {
+		return nil, nil, nil
+	}
+	if tools, err = d.ToolList(); err == nil {
+		choice, err = d.ToolChoiceJSON()
+	}
+	if err != nil {
+		err = fmt.Errorf("dataset.tools: %w", err)
+	}
+	return tools, choice, err
 }
 
 // recount is what usage and the tokenizer say of the same answers.

@@ -107,7 +107,9 @@ func (c *Client) uploadFile(ctx context.Context, spec *workload.Spec, file io.Re
 		return "", fmt.Errorf("dataset.path: %w", err)
 	}
 	in := source.Input{Name: name, Data: whole, Size: info.Size()}
-	return c.uploadInputs(ctx, name, []source.Input{in}, source.OptionsOf(spec.Dataset), filepath.Join(folder, "corpus"))
+	o := source.OptionsOf(spec.Dataset)
+	o.ReadFile = source.ReadBeside(spec.Dataset.Path)
+	return c.uploadInputs(ctx, name, []source.Input{in}, o, filepath.Join(folder, "corpus"))
 }
 
 // uploadNamed fetches a dataset of the hub, converts it, and uploads it.

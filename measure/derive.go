@@ -74,6 +74,10 @@ func deriveTokens(x *Exchange, s *Sample) {
 	if len(x.Chunks) == 0 {
 		return
 	}
+	if x.Chunks[0].Kind == Result {
+		s.OutputTokens, s.ChunkTokens = -1, append(s.ChunkTokens, 0)
+		return
+	}
 	switch {
 	case byUsageDelta(x, s):
 		s.TokenSource = SourceUsageDelta

@@ -31,6 +31,7 @@ const (
 	Content ChunkKind = iota
 	Reasoning
 	ToolCall
+	Result // of embeddings or rerank: no tokens
 )
 
 // Chunk is one event of a reply that carried at least one token.

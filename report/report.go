@@ -200,6 +200,9 @@ func (r *Report) RowContext(agent string, anchor time.Time, correction int64) Ro
 	}
 	if r.Spec != nil {
 		c.URL, c.SLO, c.Streaming = publicURL(r.Spec.Endpoint.URL), objectives(r.Spec.SLO), r.Spec.Streaming()
+		if len(r.Spec.Endpoint.Models) > 0 {
+			c.Mix = r.Spec
+		}
 		if r.Spec.Load.Warmup != (workload.Warmup{}) {
 			c.FirstStagePhase = 1
 		}

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stampede-bench/stampede/measure"
+	"github.com/stampede-bench/stampede/workload"
 )
 
 // RowContext is what the rows of one agent in one run have in common. It may be
@@ -24,6 +25,16 @@ type RowContext struct {
 	// whether replies were streamed.
 	SLO       measure.SLO
 	Streaming bool
+	// Mix is the spec of a run that asks several models; nil: all rows are Model's.
+	Mix *workload.Spec
+}
+
+// modelOf is the model that a session asked.
+func (c *RowContext) modelOf(session int64) string {
+	if c.Mix == nil {
+		return c.Model
+	}
+	return c.Mix.ModelOf(session)
 }
 
 // EncodeRow appends the row of one sample and a newline to dst. A sample of an
@@ -66,7 +77,7 @@ func (e *rowEncoder) identity(c *RowContext, s *measure.Sample) {
 		e.text("phase", phaseMeasure)
 	}
 	e.text("agent", c.Agent)
-	e.text("model", c.Model)
+	e.text("model", c.modelOf(s.Session))
 	e.text("url", c.URL)
 	e.integer("attempt", int64(s.Attempt))
 }

@@ -67,7 +67,7 @@ const batchSessions = 256
 // Batches may be summed in any order and at the same time.
 func HashBatches(plan *Plan, c dataset.Corpus, spec *workload.Spec, drawn []int64, s Shard) iter.Seq[HashBatch] {
 	return func(yield func(HashBatch) bool) {
-		sampling := dataset.CanonicalSampling(spec.Sampling)
+		sampling := dataset.CanonicalParameters(spec)
 		played := plan.Play(c)
 		batch := func(d []due) HashBatch { return HashBatch{corpus: played, sampling: sampling, due: d} }
 		var gathered []due

@@ -21,6 +21,11 @@ type apiRequest struct {
 	Stream              bool      `json:"stream"`
 	Logprobs            any       `json:"logprobs"`
 	ReturnTokenIDs      bool      `json:"return_token_ids"`
+	Tools               []tool    `json:"tools"`
+	ToolChoice          any       `json:"tool_choice"`
+	Input               textList  `json:"input"`     // embeddings
+	Query               string    `json:"query"`     // rerank
+	Documents           textList  `json:"documents"` // rerank
 	StreamOptions       *struct {
 		IncludeUsage    bool `json:"include_usage"`
 		ContinuousUsage bool `json:"continuous_usage_stats"`
@@ -30,27 +35,6 @@ type apiRequest struct {
 type message struct {
 	Role    string  `json:"role"`
 	Content content `json:"content"`
-}
-
-// content is a message's text: a string, null, or parts of which those with text
-// count.
-type content string
-
-func (c *content) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] != '[' {
-		return json.Unmarshal(b, (*string)(c))
-	}
-	var parts []struct {
-		Text string `json:"text"`
-	}
-	if err := json.Unmarshal(b, &parts); err != nil {
-		return err
-	}
-	*c = ""
-	for _, p := range parts {
-		*c += content(p.Text)
-	}
-	return nil
 }
 
 // textInput is a prompt of the completions API: one text or one list of token
@@ -82,15 +66,21 @@ func (t *textInput) UnmarshalJSON(b []byte) error {
 }
 
 // decode reads body and refuses what no server would answer.
-func (a *apiRequest) decode(body []byte, chat bool) error {
+func (a *apiRequest) decode(body []byte, kind api) error {
 	if err := json.Unmarshal(body, a); err != nil {
 		return badRequest("the body is not valid: %v", err)
 	}
 	switch {
-	case chat && len(a.Messages) == 0:
+	case kind == apiChat && len(a.Messages) == 0:
 		return badRequest("messages must not be empty")
-	case !chat && !a.Prompt.set:
+	case kind == apiText && !a.Prompt.set:
 		return badRequest("prompt must be given")
+	case kind == apiEmbeddings && len(a.Input) == 0:
+		return badRequest("input must not be empty")
+	case kind == apiRerank && (a.Query == "" || len(a.Documents) == 0):
+		return badRequest("query and documents must be given")
+	case kind.vectors() && a.Stream:
+		return badRequest("stream is not for %s", kind)
 	case a.N != nil && *a.N != 1:
 		return badRequest("n must be 1, got %v", *a.N)
 	case a.StreamOptions != nil && !a.Stream:
@@ -123,19 +113,35 @@ func (a *apiRequest) asked() int {
 func (a *apiRequest) wantsLogprobs() bool { return a.Logprobs != nil && a.Logprobs != false }
 
 // gather puts the prompt into p.
-func (s *Server) gather(a *apiRequest, p *promptText, chat bool) {
+func (s *Server) gather(a *apiRequest, p *promptText, kind api) {
 	p.reset()
-	if chat {
-		for _, m := range a.Messages {
-			p.add(m.Role, string(m.Content))
-			s.count(p, string(m.Content))
-		}
-		return
+	add := func(role, text string) {
+		p.add(role, text)
+		s.count(p, text)
 	}
-	p.add("", a.Prompt.text)
-	s.count(p, a.Prompt.text)
-	p.ids = len(a.Prompt.ids)
-	p.text = fingerprint(p.text, a.Prompt.ids)
+	switch kind {
+	case apiChat:
+		for _, m := range a.Messages {
+			add(m.Role, m.Content.text)
+			p.media(m.Content.media)
+		}
+		if len(a.Tools) > 0 {
+			add("tools", toolText(a.Tools))
+		}
+	case apiEmbeddings:
+		for _, text := range a.Input {
+			add("", text)
+		}
+	case apiRerank:
+		add("query", a.Query)
+		for _, text := range a.Documents {
+			add("", text)
+		}
+	default:
+		add("", a.Prompt.text)
+		p.ids = len(a.Prompt.ids)
+		p.text = fingerprint(p.text, a.Prompt.ids)
+	}
 }
 
 // refusal is an error in the API's own words.

@@ -40,7 +40,7 @@ func BenchmarkParse(b *testing.B) {
 			b.Fatal(err)
 		}
 		var a apiRequest
-		if _, err := s.prepare(c, req, s.newRecord(c, req), &a, true); err != nil {
+		if _, err := s.prepare(c, req, s.newRecord(c, req), &a, apiChat); err != nil {
 			b.Fatal(err)
 		}
 	}

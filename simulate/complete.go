@@ -7,23 +7,23 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/stampede-bench/stampede/internal/clock"
 )
 
-// complete answers a completions request and reports whether the connection goes
-// on.
-func (s *Server) complete(c *conn, req request) bool {
+// complete answers a request to one of the APIs and reports whether the connection
+// goes on.
+func (s *Server) complete(c *conn, req request, kind api) bool {
 	rec := s.newRecord(c, req)
 	s.acct.arrived(rec)
 	if !s.authorized(req.head) {
 		return s.refused(c, req, rec, http.StatusUnauthorized, "invalid API key", unauthorizedBody())
 	}
 	var a apiRequest
-	chat := req.path == "/v1/chat/completions"
-	st, err := s.prepare(c, req, rec, &a, chat)
+	st, err := s.prepare(c, req, rec, &a, kind)
 	if err != nil {
 		status, body := refusalBody(err)
 		return s.refused(c, req, rec, status, err.Error(), body)
@@ -70,8 +70,8 @@ func (s *Server) newRecord(c *conn, req request) *Record {
 }
 
 // prepare makes the reply's script, or an error that says why there is none.
-func (s *Server) prepare(c *conn, req request, rec *Record, a *apiRequest, chat bool) (*stream, error) {
-	if err := a.decode(req.body, chat); err != nil {
+func (s *Server) prepare(c *conn, req request, rec *Record, a *apiRequest, kind api) (*stream, error) {
+	if err := a.decode(req.body, kind); err != nil {
 		return nil, err
 	}
 	rec.Stream = a.Stream
@@ -81,7 +81,7 @@ func (s *Server) prepare(c *conn, req request, rec *Record, a *apiRequest, chat 
 	if rec.Model = a.Model; !s.serves(a.Model) {
 		return nil, wrongModel(a.Model)
 	}
-	s.gather(a, &c.prompt, chat)
+	s.gather(a, &c.prompt, kind)
 	sum := c.prompt.hash()
 	rec.PromptHash = hex.EncodeToString(sum[:])
 	if n := s.cfg.AccountBlocks; n > 0 {
@@ -91,6 +91,8 @@ func (s *Server) prepare(c *conn, req request, rec *Record, a *apiRequest, chat 
 	}
 	rec.InputTokens = max(1, s.tokens(&c.prompt))
 	rec.OutputAsked = a.asked()
+	rec.Images, rec.Sounds, rec.MediaTokens = c.prompt.images, c.prompt.sounds, c.prompt.mediaTokens
+	rec.Inputs, rec.Tools = len(a.Input)+len(a.Documents), len(a.Tools)
 	if rec.InputTokens+max(1, rec.OutputAsked) > s.cfg.MaxModelLen {
 		return nil, tooLong(s.cfg.MaxModelLen, rec.InputTokens, rec.OutputAsked)
 	}
@@ -98,7 +100,7 @@ func (s *Server) prepare(c *conn, req request, rec *Record, a *apiRequest, chat 
 	seed := seedFor(s.cfg.Seed, rec.ID, s.number.Add(1))
 	st.pcg.Seed(seed, s.cfg.Seed)
 	st.rng = rand.New(&st.pcg)
-	if err := s.script(st, req.head, a, chat); err != nil {
+	if err := s.script(st, req.head, a, kind); err != nil {
 		return nil, err
 	}
 	if s.cache != nil {
@@ -109,23 +111,18 @@ func (s *Server) prepare(c *conn, req request, rec *Record, a *apiRequest, chat 
 	}
 	s.meter.prompt.Add(int64(rec.InputTokens))
 	st.ttft += int64(s.cfg.PrefillPerToken) * int64(rec.InputTokens-rec.CachedTokens)
-	s.shapeReply(st, a, chat, seed)
+	s.shapeReply(st, a, kind, seed)
 	st.framed = req.minor == 1
 	return st, nil
 }
 
 func (s *Server) serves(model string) bool {
-	for _, m := range s.cfg.Models {
-		if m == model {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.cfg.Models, model) || slices.Contains(s.cfg.Adapters, model)
 }
 
 // script draws the reply's timing, length and fault, from the configuration or
 // the request's own headers.
-func (s *Server) script(st *stream, h *head, a *apiRequest, chat bool) error {
+func (s *Server) script(st *stream, h *head, a *apiRequest, kind api) error {
 	ttft, err := distHeader(h, "X-Sim-TTFT", s.timing.ttft, parseDurationDist)
 	if err != nil {
 		return err
@@ -150,8 +147,11 @@ func (s *Server) script(st *stream, h *head, a *apiRequest, chat bool) error {
 	}
 	st.early = s.cfg.EarlyHeaders && a.Stream
 	st.total, st.reason = s.length(st, a, natural, h.get("X-Sim-Tokens") != "")
-	if chat {
+	switch {
+	case kind == apiChat:
 		st.thinking = min(s.cfg.ReasoningTokens, st.total)
+	case kind.vectors() && st.total > 0:
+		st.total = 1 // the result, which comes when the first token would
 	}
 	return nil
 }
@@ -202,14 +202,18 @@ func distHeader(h *head, name string, def dist, parse func(string) (dist, error)
 }
 
 // shapeReply sets what the reply looks like.
-func (s *Server) shapeReply(st *stream, a *apiRequest, chat bool, seed uint64) {
-	shape := s.textShape
-	if chat {
-		shape = s.chatShape
+func (s *Server) shapeReply(st *stream, a *apiRequest, kind api, seed uint64) {
+	shape, tool := s.textShape, ""
+	if kind == apiChat {
+		shape, tool = s.chatShape, a.called()
+	}
+	if tool != "" {
+		st.reason, st.rec.ToolTokens = "tool_calls", st.total-st.thinking
 	}
 	st.reply = reply{
 		shape: shape, seed: seed, vocab: s.vocab, logprobs: a.wantsLogprobs(), tokenIDs: a.ReturnTokenIDs,
 		prompt: st.rec.InputTokens, cached: st.rec.CachedTokens, cacheOn: s.cache != nil,
+		tool: tool, kind: kind, results: st.rec.Inputs,
 		total: st.total, thinking: st.thinking, perChunk: s.cfg.TokensPerChunk, reason: st.reason,
 	}
 	if o := a.StreamOptions; o != nil && !s.cfg.NoUsage {

@@ -23,6 +23,8 @@ type Config struct {
 	// Models that are served; the first answers requests that name none.
 	// Default "stampede-sim".
 	Models []string
+	// Adapters are served beside them, as LoRA adapters of the first. Default none.
+	Adapters []string
 	// APIKey that /v1 requests must carry as a bearer token. Default none.
 	APIKey secret.String
 	// Version that /version reports. Default "simulate".

@@ -7,15 +7,21 @@ func FuzzBody(f *testing.F) {
 	f.Add([]byte(chatBody(3)), true)
 	f.Add([]byte(`{"prompt":[[1,2,3]],"max_tokens":1e3,"stream":true,"stream_options":{"include_usage":true}}`), false)
 	f.Add([]byte(`{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"}]}],"logprobs":true}`), true)
+	f.Add([]byte(`{"input":["a","b"]}`), false)
+	f.Add([]byte(`{"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"UklGRg==","format":"wav"}}]}],"tools":[{"type":"function","function":{"name":"f"}}]}`), true)
 	f.Fuzz(func(t *testing.T, body []byte, chat bool) {
 		var a apiRequest
-		if a.decode(body, chat) != nil {
+		kind := apiText
+		if chat {
+			kind = apiChat
+		}
+		if a.decode(body, kind) != nil {
 			return
 		}
 		var p promptText
 		s := &Server{cfg: Config{TokensPerWord: 1.5}}
-		s.gather(&a, &p, chat)
-		if n := s.tokens(&p); n < 0 || n > 2+2*len(body) {
+		s.gather(&a, &p, kind)
+		if n := s.tokens(&p); n < 0 || n-p.mediaTokens > 2+2*len(body) {
 			t.Errorf("%d tokens in %d bytes", n, len(body))
 		}
 		if a.asked() < 0 {

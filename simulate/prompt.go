@@ -16,9 +16,11 @@ type promptText struct {
 	words int    // of the contents
 	ids   int    // tokens of prompts that came as token ids
 	exact int    // tokens of the contents, where there is a tokenizer
+
+	mediaTokens, images, sounds int
 }
 
-func (p *promptText) reset() { p.text, p.words, p.ids, p.exact = p.text[:0], 0, 0, 0 }
+func (p *promptText) reset() { *p = promptText{text: p.text[:0]} }
 
 // shrink frees the space of a large prompt.
 func (p *promptText) shrink() {
@@ -43,9 +45,9 @@ func (p *promptText) add(role, content string) {
 // tokens is the prompt's length.
 func (s *Server) tokens(p *promptText) int {
 	if s.cfg.Tokenizer != nil {
-		return p.ids + p.exact
+		return p.ids + p.exact + p.mediaTokens
 	}
-	return p.ids + int(math.Round(float64(p.words)*s.cfg.TokensPerWord))
+	return p.ids + p.mediaTokens + int(math.Round(float64(p.words)*s.cfg.TokensPerWord))
 }
 
 func (p *promptText) hash() [sha256.Size]byte { return sha256.Sum256(p.text) }

@@ -45,8 +45,16 @@ type Record struct {
 	OutputAsked     int `json:"output_tokens_asked,omitempty"`
 	ReasoningTokens int `json:"reasoning_tokens,omitempty"`
 	CachedTokens    int `json:"cached_tokens,omitempty"`
-	Chunks          int `json:"chunks"` // events that carried tokens
-	Writes          int `json:"writes"`
+	ToolTokens      int `json:"tool_tokens,omitempty"` // of OutputTokens, a tool call's
+	Tools           int `json:"tools,omitempty"`       // offered
+	// Images and Sounds came in messages; MediaTokens, of InputTokens, are theirs.
+	Images      int `json:"images,omitempty"`
+	Sounds      int `json:"sounds,omitempty"`
+	MediaTokens int `json:"media_tokens,omitempty"`
+	// Inputs are the texts of an embeddings request, or the documents of a rerank one.
+	Inputs int `json:"inputs,omitempty"`
+	Chunks int `json:"chunks"` // events that carried tokens
+	Writes int `json:"writes"`
 	// Blocked counts writes that had to wait for a client that read too slowly.
 	Blocked  int   `json:"blocked,omitempty"`
 	BytesIn  int64 `json:"bytes_in"`

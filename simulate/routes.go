@@ -12,10 +12,9 @@ import (
 // handle answers a request, or submits its reply to the scheduler, and reports
 // whether the connection goes on.
 func (s *Server) handle(c *conn, req request) bool {
-	switch req.path {
-	case "/v1/chat/completions", "/v1/completions":
+	if kind, ok := apis[req.path]; ok {
 		if req.method == http.MethodPost {
-			return s.complete(c, req)
+			return s.complete(c, req, kind)
 		}
 		return s.simple(c, req, http.StatusMethodNotAllowed, "application/json",
 			errorBody(http.StatusMethodNotAllowed, "Method Not Allowed", "MethodNotAllowed", ""))
@@ -94,14 +93,19 @@ func asJSON(v any) (int, string, []byte) {
 func (s *Server) models(request) (int, string, []byte) {
 	type model struct {
 		ID          string `json:"id"`
+		Root        string `json:"root,omitempty"`
+		Parent      string `json:"parent,omitempty"`
 		Object      string `json:"object"`
 		Created     int64  `json:"created"`
 		OwnedBy     string `json:"owned_by"`
 		MaxModelLen int    `json:"max_model_len"`
 	}
-	list := make([]model, len(s.cfg.Models))
-	for i, name := range s.cfg.Models {
-		list[i] = model{name, "model", s.created, "stampede", s.cfg.MaxModelLen}
+	var list []model
+	for _, name := range s.cfg.Models {
+		list = append(list, model{name, "", "", "model", s.created, "stampede", s.cfg.MaxModelLen})
+	}
+	for _, name := range s.cfg.Adapters {
+		list = append(list, model{name, name, s.cfg.Models[0], "model", s.created, "stampede", s.cfg.MaxModelLen})
 	}
 	return asJSON(map[string]any{"object": "list", "data": list})
 }
@@ -160,7 +164,11 @@ func (s *Server) tokenize(req request) (int, string, []byte) {
 		return http.StatusBadRequest, "application/json", errorBody(400, err.Error(), "BadRequestError", "")
 	}
 	var p promptText
-	s.gather(&a.apiRequest, &p, len(a.Messages) > 0)
+	kind := apiText
+	if len(a.Messages) > 0 {
+		kind = apiChat
+	}
+	s.gather(&a.apiRequest, &p, kind)
 	n := s.tokens(&p)
 	ids := make([]int, min(n, s.cfg.MaxModelLen))
 	for i := range ids {

@@ -69,6 +69,9 @@ type reply struct {
 	thinking   int // reasoning tokens, first
 	perChunk   int
 	reason     string // finish_reason
+	tool       string // the tool that is called, "" for none
+	kind       api
+	results    int // of embeddings or rerank
 
 	promptNanos, predictNanos int64 // the engine's own account, told by llama.cpp
 }
@@ -139,12 +142,16 @@ func (r *reply) appendRole(b []byte) []byte {
 func (r *reply) appendTokens(b []byte, from, to int) []byte {
 	b, start := r.open(b)
 	b = append(append(b, r.common...), `{"index":0,`...)
-	if from < r.thinking {
+	end := r.endText
+	switch {
+	case from < r.thinking:
 		b = append(b, r.reasoning...)
-	} else {
+	case r.tool != "":
+		b, end = r.toolOpen(b, from == r.thinking), toolClose
+	default:
 		b = append(b, r.content...)
 	}
-	b = append(r.appendWords(b, from, to), r.endText...)
+	b = append(r.appendWords(b, from, to), end...)
 	b = append(b, `,"logprobs":`...)
 	b = r.appendLogprobs(b, from, to)
 	b = append(b, `,"finish_reason":null`...)
@@ -287,6 +294,9 @@ func (r *reply) appendTokenIDs(b []byte, from, to int) []byte {
 
 // appendWhole appends the body of a reply that is not streamed.
 func (r *reply) appendWhole(b []byte, id, model string, created int64) []byte {
+	if r.kind.vectors() {
+		return r.appendVectors(b, r.kind, min(r.results, r.results*r.total), model, id)
+	}
 	b = append(b, `{"id":`...)
 	b = appendString(b, r.idPrefix+id)
 	b = append(append(append(b, `,"object":"`...), r.object...), `","created":`...)
@@ -299,11 +309,15 @@ func (r *reply) appendWhole(b []byte, id, model string, created int64) []byte {
 			b = append(append(append(b, '"'), r.reasoningField...), `":"`...)
 			b = append(r.appendWords(b, 0, min(r.thinking, r.total)), `",`...)
 		}
-		b = append(b, `"content":"`...)
-	} else {
-		b = append(b, `"text":"`...)
 	}
-	b = append(r.appendWords(b, min(r.thinking, r.total), r.total), '"')
+	switch {
+	case r.tool != "":
+		b = r.appendToolCall(b)
+	case r.chat:
+		b = append(r.appendWords(append(b, `"content":"`...), min(r.thinking, r.total), r.total), '"')
+	default:
+		b = append(r.appendWords(append(b, `"text":"`...), min(r.thinking, r.total), r.total), '"')
+	}
 	if r.chat {
 		b = append(b, '}')
 	}

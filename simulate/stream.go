@@ -267,6 +267,9 @@ func (st *stream) noteTokens(from int, at, due int64) {
 	r.LastToken = unix
 	r.LateMax = max(r.LateMax, at-due)
 	r.OutputTokens, r.Chunks = st.sent, st.chunks
+	if st.kind.vectors() {
+		r.OutputTokens = 0 // results are no tokens
+	}
 	r.ReasoningTokens = min(st.sent, st.thinking)
 	if st.conn.srv.cfg.TokenTimes {
 		r.TokenOffsets = slices.Grow(r.TokenOffsets, st.sent-from)

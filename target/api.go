@@ -17,6 +17,9 @@ type Config struct {
 	Endpoint workload.Endpoint
 	// Sampling goes into every body.
 	Sampling workload.Sampling
+	// Tools, a JSON list, and ToolChoice go into every body of the chat API. Nil:
+	// none.
+	Tools, ToolChoice []byte
 	// Timeout bounds one request from sent to end. 0 means none.
 	Timeout time.Duration
 	// AllowAddr is asked for every address before it is dialled, after names were
@@ -47,6 +50,8 @@ type Input struct {
 	ID string
 	// Messages is the whole conversation so far.
 	Messages []dataset.Message
+	// Model to ask. Default the endpoint's.
+	Model string
 	// OutputTokens asked for, 0 when none were.
 	OutputTokens int
 	// KeepAnswer keeps the reply's text, for the history of later turns.

@@ -71,7 +71,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Timeout < 0 {
 		return nil, fmt.Errorf("timeout %v is negative", cfg.Timeout)
 	}
-	drv, err := newDriver(cfg.Endpoint, cfg.Sampling)
+	drv, err := newDriver(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -356,7 +356,7 @@ func TestNewRefuses(t *testing.T) {
 		"password":       {func(c *Config) { c.Endpoint.URL = "http://u:p@x" }, "endpoint.headers"},
 		"port":           {func(c *Config) { c.Endpoint.URL = "http://x:70000" }, "70000"},
 		"type":           {func(c *Config) { c.Endpoint.Type = "grpc" }, "openai"},
-		"api":            {func(c *Config) { c.Endpoint.API = "embeddings" }, "chat or completions"},
+		"api":            {func(c *Config) { c.Endpoint.API = "responses" }, "chat, completions"},
 		"header name":    {func(c *Config) { c.Endpoint.Headers = workload.Headers{"a b": "x"} }, `"a b"`},
 		"header value":   {func(c *Config) { c.Endpoint.Headers = workload.Headers{"A": "x\r\nB: y"} }, "control character"},
 		"framing header": {func(c *Config) { c.Endpoint.Headers = workload.Headers{"content-length": "1"} }, "set by stampede itself"},

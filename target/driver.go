@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"sort"
 	"strings"
-
-	"github.com/stampede-bench/stampede/workload"
 )
 
 // driver speaks the API of one type of endpoint. It is safe for concurrent use.
@@ -20,7 +18,7 @@ type driver interface {
 }
 
 // drivers makes the driver for an endpoint type.
-var drivers = map[string]func(workload.Endpoint, workload.Sampling) (driver, error){
+var drivers = map[string]func(Config) (driver, error){
 	"":           newOpenAI,
 	"openai":     newOpenAI,
 	"vllm":       newOpenAI,
@@ -30,12 +28,12 @@ var drivers = map[string]func(workload.Endpoint, workload.Sampling) (driver, err
 	"friendliai": newOpenAI,
 }
 
-func newDriver(e workload.Endpoint, s workload.Sampling) (driver, error) {
-	make, ok := drivers[e.Type]
+func newDriver(cfg Config) (driver, error) {
+	make, ok := drivers[cfg.Endpoint.Type]
 	if !ok {
-		return nil, fmt.Errorf("endpoint type %q is not supported: choose one of %s", e.Type, strings.Join(Types(), ", "))
+		return nil, fmt.Errorf("endpoint type %q is not supported: choose one of %s", cfg.Endpoint.Type, strings.Join(Types(), ", "))
 	}
-	return make(e, s)
+	return make(cfg)
 }
 
 // Types returns the endpoint types that New accepts, sorted.

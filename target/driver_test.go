@@ -16,7 +16,7 @@ func TestEveryTypeHasADriver(t *testing.T) {
 		if spec.NotYet() != nil {
 			continue
 		}
-		if _, err := newDriver(spec.Endpoint, spec.Sampling); err != nil {
+		if _, err := newDriver(Config{Endpoint: spec.Endpoint, Sampling: spec.Sampling}); err != nil {
 			t.Error(err)
 		}
 	}

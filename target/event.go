@@ -6,7 +6,7 @@ import "github.com/stampede-bench/stampede/measure"
 // in the bytes that were scanned.
 type event struct {
 	done    bool     // the API's end mark
-	text    [3]int32 // bytes of text by measure.ChunkKind
+	text    [4]int32 // bytes of text by measure.ChunkKind
 	answer  span     // content of the first choice
 	tokens  int32    // by token ids or log probabilities; 0 unknown
 	usage   measure.Usage
@@ -22,7 +22,9 @@ func (e *event) reset() { *e = event{usage: noUsage} }
 
 // kind is what the event's text counts as, and whether it has any.
 func (e *event) kind() (k measure.ChunkKind, bytes int32, ok bool) {
-	bytes = e.text[measure.Content] + e.text[measure.Reasoning] + e.text[measure.ToolCall]
+	for _, n := range e.text {
+		bytes += n
+	}
 	for k, n := range e.text {
 		if n > 0 {
 			return measure.ChunkKind(k), bytes, true

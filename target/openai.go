@@ -16,14 +16,15 @@ import (
 // requests have in common is encoded once.
 type openAI struct {
 	chat       bool
-	lengthKey  string          // max_tokens or max_completion_tokens; empty when extra_body sets it
-	maxTokens  int             // caps what is asked for; 0 no cap
-	exact      bool            // ignore_eos and min_tokens make lengths exact
-	eosSent    bool            // the spec says ignore_eos itself
-	given      map[string]bool // set by extra_body
-	before     []byte          // `{"model":…,` up to the messages
-	after      []byte          // from behind the messages; begins with a comma or is empty
-	sendPrompt bool            // messages or prompt are not set by extra_body
+	lengthKey  string            // max_tokens or max_completion_tokens; empty when extra_body sets it
+	maxTokens  int               // caps what is asked for; 0 no cap
+	exact      bool              // ignore_eos and min_tokens make lengths exact
+	eosSent    bool              // the spec says ignore_eos itself
+	given      map[string]bool   // set by extra_body
+	before     []byte            // `{"model":…,` up to the messages
+	models     map[string][]byte // before, for the models of a mix
+	after      []byte            // from behind the messages; begins with a comma or is empty
+	sendPrompt bool              // messages or prompt are not set by extra_body
 }
 
 type member struct {
@@ -31,14 +32,18 @@ type member struct {
 	value any
 }
 
-func newOpenAI(e workload.Endpoint, s workload.Sampling) (driver, error) {
+func newOpenAI(cfg Config) (driver, error) {
+	e, s := cfg.Endpoint, cfg.Sampling
+	if !e.Generates() {
+		return newVectors(e, s)
+	}
 	d := &openAI{lengthKey: "max_tokens", given: map[string]bool{}}
 	switch e.API {
 	case "", "chat":
 		d.chat = true
 	case "completions":
 	default:
-		return nil, fmt.Errorf("endpoint.api %q is not supported: choose chat or completions", e.API)
+		return nil, fmt.Errorf("endpoint.api %q is not supported: choose chat, completions, embeddings or rerank", e.API)
 	}
 	if d.chat && ownOpenAI(e.URL) {
 		d.lengthKey = "max_completion_tokens"
@@ -53,7 +58,7 @@ func newOpenAI(e workload.Endpoint, s workload.Sampling) (driver, error) {
 		d.given[key] = true
 	}
 	d.sendPrompt = !d.given["messages"] && !d.given["prompt"]
-	return d, d.encode(e, s)
+	return d, d.encode(cfg)
 }
 
 // ownOpenAI tells OpenAI's own service, which refuses max_tokens for new models.
@@ -63,9 +68,16 @@ func ownOpenAI(raw string) bool {
 }
 
 // encode makes the constant parts of the body.
-func (d *openAI) encode(e workload.Endpoint, s workload.Sampling) (err error) {
+func (d *openAI) encode(cfg Config) (err error) {
+	e, s := cfg.Endpoint, cfg.Sampling
 	if d.before, err = d.members(nil, []member{{"model", e.Model}}); err != nil {
 		return err
+	}
+	d.models = make(map[string][]byte, len(e.Models))
+	for _, m := range e.Models {
+		if d.models[m.Name], err = d.members(nil, []member{{"model", m.Name}}); err != nil {
+			return err
+		}
 	}
 	after := []member{{"stream", streaming(e)}}
 	if streaming(e) {
@@ -75,6 +87,12 @@ func (d *openAI) encode(e workload.Endpoint, s workload.Sampling) (err error) {
 		}
 		after = append(after, member{"stream_options", options})
 	}
+	if len(cfg.Tools) > 0 && d.chat {
+		after = append(after, member{"tools", json.RawMessage(cfg.Tools)})
+		if len(cfg.ToolChoice) > 0 {
+			after = append(after, member{"tool_choice", json.RawMessage(cfg.ToolChoice)})
+		}
+	}
 	after = append(after, sampling(s)...)
 	if d.after, err = d.members(nil, after); err != nil {
 		return err
@@ -83,7 +101,7 @@ func (d *openAI) encode(e workload.Endpoint, s workload.Sampling) (err error) {
 	return err
 }
 
-func streaming(e workload.Endpoint) bool { return e.Stream == nil || *e.Stream }
+func streaming(e workload.Endpoint) bool { return e.Streams() }
 
 // sampling lists what was given; what was not is not sent.
 func sampling(s workload.Sampling) (m []member) {
@@ -149,7 +167,11 @@ func (d *openAI) path() string {
 
 func (d *openAI) body(dst []byte, in Input) ([]byte, error) {
 	begin := len(dst)
-	dst = append(dst, d.before...)
+	if before, ok := d.models[in.Model]; ok {
+		dst = append(dst, before...)
+	} else {
+		dst = append(dst, d.before...)
+	}
 	if d.sendPrompt {
 		dst = d.prompt(dst, in.Messages)
 	}
@@ -174,9 +196,20 @@ func (d *openAI) prompt(dst []byte, messages []dataset.Message) []byte {
 		}
 		dst = append(dst, `{"role":`...)
 		dst = appendString(dst, m.Role)
-		dst = append(dst, `,"content":`...)
-		dst = appendString(dst, m.Content)
+		dst = appendContent(append(dst, `,"content":`...), &m)
 		dst = append(dst, '}')
+	}
+	return append(dst, ']')
+}
+
+// appendContent appends a message's text, or its parts with the text behind them.
+func appendContent(dst []byte, m *dataset.Message) []byte {
+	if m.Media == "" {
+		return appendString(dst, m.Content)
+	}
+	dst = append(append(dst, '['), m.Media...)
+	if m.Content != "" {
+		dst = append(appendString(append(dst, `,{"type":"text","text":`...), m.Content), '}')
 	}
 	return append(dst, ']')
 }

@@ -87,7 +87,7 @@ func (s *openAIScan) choices() {
 		s.skip()
 		return
 	}
-	s.ev.text, s.ev.answer, s.ids, s.logs = [3]int32{}, span{}, 0, 0
+	s.ev.text, s.ev.answer, s.ids, s.logs = [4]int32{}, span{}, 0, 0
 	s.first = true
 	for ok := s.enter('[', ']'); ok; ok = s.more(']') {
 		if s.peek() == '{' {

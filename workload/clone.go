@@ -19,6 +19,11 @@ func (s *Spec) Clone() *Spec {
 	}
 	c.Dataset.Chat = copyOf(s.Dataset.Chat)
 	c.Dataset.Columns = copyOf(s.Dataset.Columns)
+	c.Dataset.Images, c.Dataset.Audio = copyOf(s.Dataset.Images), copyOf(s.Dataset.Audio)
+	c.Endpoint.Models = slices.Clone(s.Endpoint.Models)
+	for i := range c.Endpoint.Models {
+		c.Endpoint.Models[i].Weight = copyOf(c.Endpoint.Models[i].Weight)
+	}
 	c.Sampling = s.Sampling.clone()
 	c.Load.Stages = slices.Clone(s.Load.Stages)
 	for i := range c.Load.Stages {

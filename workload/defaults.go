@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -54,7 +55,10 @@ func (c *completer) endpoint(e *Endpoint) {
 	if e.API == "" {
 		e.API = APIChat
 	}
-	fill(&e.Stream, true)
+	fill(&e.Stream, e.Generates())
+	if e.Model == "" && len(e.Models) > 0 {
+		e.Model = e.Models[0].Name
+	}
 	if e.Type == TypeBedrock && e.Region == "" {
 		e.Region = DefaultRegion
 		c.say("no region given: %s", DefaultRegion)
@@ -83,7 +87,8 @@ func (c *completer) dataset(s *Spec) {
 		d.InputTokens = DefaultInputTokens
 		assumed = append(assumed, d.InputTokens+" input tokens")
 	}
-	if d.OutputTokens == "" {
+	mediaDefaults(d)
+	if d.OutputTokens == "" && s.Endpoint.Generates() {
 		d.OutputTokens = DefaultOutputTokens
 		if s.Sampling.MaxTokens != nil {
 			d.OutputTokens = strconv.Itoa(*s.Sampling.MaxTokens)
@@ -202,5 +207,21 @@ func limitDefaults(l *Limits) {
 func fill[T any](p **T, v T) {
 	if *p == nil {
 		*p = &v
+	}
+}
+
+// Defaults of pictures and sounds.
+const (
+	defaultPixels = 512
+	defaultAudio  = Duration(5 * time.Second)
+)
+
+func mediaDefaults(d *Dataset) {
+	if i := d.Images; i != nil {
+		i.Count, i.Width, i.Height = cmp.Or(i.Count, 1), cmp.Or(i.Width, defaultPixels), cmp.Or(i.Height, defaultPixels)
+		i.Format = cmp.Or(i.Format, FormatJPEG)
+	}
+	if a := d.Audio; a != nil {
+		a.Count, a.Duration = cmp.Or(a.Count, 1), cmp.Or(a.Duration, defaultAudio)
 	}
 }

@@ -21,7 +21,13 @@ const (
 const (
 	APIChat        = "chat"
 	APICompletions = "completions"
+	APIEmbeddings  = "embeddings"
+	APIRerank      = "rerank"
 )
+
+// Generates reports whether the endpoint answers with tokens. Embeddings and
+// rerank answer with numbers, in one piece.
+func (e Endpoint) Generates() bool { return e.API != APIEmbeddings && e.API != APIRerank }
 
 var endpointTypes = []string{TypeOpenAI, TypeVLLM, TypeSGLang, TypeTGI, TypeTriton, TypeBedrock, TypeTogether, TypeFriendliAI}
 
@@ -41,7 +47,10 @@ func CanonicalType(name string) string {
 }
 
 // Streaming reports whether replies are streamed.
-func (s *Spec) Streaming() bool { return s.Endpoint.Stream == nil || *s.Endpoint.Stream }
+func (s *Spec) Streaming() bool { return s.Endpoint.Streams() }
+
+// Streams reports whether replies are streamed.
+func (e Endpoint) Streams() bool { return e.Generates() && (e.Stream == nil || *e.Stream) }
 
 // Preflights reports whether the endpoint is probed before the load.
 func (s *Spec) Preflights() bool { return s.Preflight == nil || *s.Preflight }

@@ -36,12 +36,19 @@ type Endpoint struct {
 	Type      string        `json:"type,omitempty"` // openai (default), vllm, sglang, tgi, triton, bedrock, togetherai, friendliai
 	URL       string        `json:"url"`
 	Model     string        `json:"model,omitempty"`  // default: the first that the endpoint lists
-	API       string        `json:"api,omitempty"`    // chat (default) or completions
+	API       string        `json:"api,omitempty"`    // chat (default), completions, embeddings, rerank
 	Stream    *bool         `json:"stream,omitempty"` // default true
 	APIKeyEnv string        `json:"api_key_env,omitempty"`
 	Headers   Headers       `json:"headers,omitempty"`
 	APIKey    secret.String `json:"api_key,omitzero"`
 	Region    string        `json:"region,omitempty"`
+	Models    []ModelShare  `json:"models,omitempty"` // instead of Model, drawn by session
+}
+
+// ModelShare is one of several models.
+type ModelShare struct {
+	Name   string   `json:"name"`
+	Weight *float64 `json:"weight,omitempty"` // default 1
 }
 
 // Dataset says where prompts come from.
@@ -61,7 +68,26 @@ type Dataset struct {
 	Chat          *Chat         `json:"chat,omitempty"`
 	TokenizerHash string        `json:"tokenizer_hash,omitempty"`
 	SingleWords   string        `json:"single_words,omitempty"`
+	Images        *Images       `json:"images,omitempty"`
+	Audio         *Audio        `json:"audio,omitempty"`
+	Tools         string        `json:"tools,omitempty"`
+	ToolChoice    string        `json:"tool_choice,omitempty"`
+	BatchSize     int           `json:"batch_size,omitempty"`
 	Columns       *Columns      `json:"columns,omitempty"`
+}
+
+// Images says what pictures are in each synthetic chat message.
+type Images struct {
+	Count  int    `json:"count,omitempty"`  // default 1
+	Width  int    `json:"width,omitempty"`  // default 512
+	Height int    `json:"height,omitempty"` // default 512
+	Format string `json:"format,omitempty"` // jpeg (default) or png
+}
+
+// Audio says what sounds are in each synthetic chat message.
+type Audio struct {
+	Count    int      `json:"count,omitempty"`    // default 1
+	Duration Duration `json:"duration,omitempty"` // default 5s
 }
 
 // Columns says which columns of the data hold what: a name, or a.b for a member of

@@ -35,6 +35,7 @@ func (s *Spec) check(draft bool) error {
 	c.labels(s.Labels)
 	c.endpoint(&s.Endpoint)
 	c.dataset(&s.Dataset)
+	c.forAPI(s)
 	c.sampling(&s.Sampling)
 	c.load(&s.Load)
 	c.sessions(&s.Sessions)
@@ -155,6 +156,7 @@ func (c *checker) dataset(d *Dataset) {
 	c.datasetName(d)
 	c.line("dataset.path", d.Path, 4096)
 	c.tokenizer(d)
+	c.media(d)
 	if d.InputTokens != "" {
 		c.lengths("dataset.input_tokens", d.InputTokens)
 	}

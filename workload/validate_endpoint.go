@@ -26,7 +26,8 @@ func (c *checker) endpoint(e *Endpoint) {
 	}
 	slices.Sort(types[len(endpointTypes):])
 	c.oneOf("endpoint.type", e.Type, types...)
-	c.oneOf("endpoint.api", e.API, APIChat, APICompletions)
+	c.oneOf("endpoint.api", e.API, APIChat, APICompletions, APIEmbeddings, APIRerank)
+	c.models(e)
 	c.url(e)
 	c.line("endpoint.model", e.Model, 500)
 	if e.Region != "" && !regionName.MatchString(e.Region) {

@@ -66,7 +66,7 @@ func TestValidateRefuses(t *testing.T) {
 		{func(s *Spec) { s.Endpoint.URL = "http://h/v1?api_key=sekret" }, `endpoint.url: must not contain a secret, which the parameter "api_key" seems to be; use api_key_env or headers`},
 		{func(s *Spec) { s.Endpoint.URL = "http://h/v1/chat/completions/" }, `endpoint.url: must be a base URL such as http://host:8000/v1; /chat/completions or /completions is added to it, got "http://h/v1/chat/completions/"`},
 		{func(s *Spec) { s.Endpoint.Type = "OpenAI" }, `endpoint.type: must be one of openai, vllm, sglang, tgi, triton, bedrock, togetherai, friendliai, aws, together, got "OpenAI"`},
-		{func(s *Spec) { s.Endpoint.API = "chats" }, `endpoint.api: must be one of chat, completions, got "chats"`},
+		{func(s *Spec) { s.Endpoint.API = "chats" }, `endpoint.api: must be one of chat, completions, embeddings, rerank, got "chats"`},
 		{func(s *Spec) { s.Endpoint.Model = "a\nb" }, "endpoint.model: must not contain control characters"},
 		{func(s *Spec) { s.Endpoint.Region = "EU west" }, `endpoint.region: must be the name of a region such as us-west-2, got "EU west"`},
 		{func(s *Spec) { s.Endpoint.APIKeyEnv = "sk-sekret" }, "endpoint.api_key_env: must be the name of an environment variable: letters, digits and underscores"},

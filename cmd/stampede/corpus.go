@@ -49,7 +49,11 @@ func gatherCorpus(ctx context.Context, env gather.Env, d workload.Dataset) (*gat
 		return nil, fmt.Errorf("dataset: %w", err)
 	}
 	g := &gathered{name: data.Name, path: filepath.Join(folder, "corpus"), done: func() { _ = os.RemoveAll(folder) }}
-	c, err := source.Convert(ctx, data.Inputs, source.OptionsOf(d), g.path)
+	o := source.OptionsOf(d)
+	if d.Path != "" {
+		o.ReadFile = source.ReadBeside(d.Path)
+	}
+	c, err := source.Convert(ctx, data.Inputs, o, g.path)
 	if err == nil {
 		g.schema = c.Schema
 		err = g.open(c.Bytes)

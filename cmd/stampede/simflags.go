@@ -26,6 +26,7 @@ func addSimulatorFlags(f *pflag.FlagSet, c *simulate.Config) {
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:8001", "listen `ADDR`; port 0 takes a free one")
 	f.BoolVar(&c.Insecure, "insecure", false, "listen beyond loopback without a key")
 	f.StringSliceVar(&c.Models, "model", []string{"stampede-sim"}, "model `NAMES` to serve")
+	f.StringSliceVar(&c.Adapters, "lora", nil, "LoRA adapter `NAMES` to serve beside the first model")
 	f.Var(secretFlag{&c.APIKey}, "api-key", "`KEY` that requests must carry (default none)")
 	f.StringVar(&c.TTFT, "ttft", "0", "time to first token: `DIST` such as 50ms, normal:50ms:5ms, lognormal:…, exp:…")
 	f.StringVar(&c.ITL, "itl", "0", "time between tokens, likewise; 0 sends the rest at once")

@@ -47,6 +47,7 @@ type specFlags struct {
 	noPreflight, calibrate, flushCache       bool
 	nonce                                    string
 	sessionFlags
+	mediaFlags
 }
 
 // aliases are other tools' words for our flags: vLLM's, AIPerf's and GuideLLM's.
@@ -86,7 +87,7 @@ func addSpecFlags(f *pflag.FlagSet) *specFlags {
 	f.StringVar(&s.url, "url", "", "base `URL` of the endpoint, such as http://host:8000/v1")
 	f.StringVar(&s.model, "model", "", "model `NAME` (default the first that the endpoint lists)")
 	f.StringVar(&s.endpointType, "endpoint-type", "", "kind of server: openai, vllm, sglang, tgi, … (default openai; also --backend)")
-	f.StringVar(&s.api, "api", "", "chat or completions (default chat)")
+	f.StringVar(&s.api, "api", "", "chat, completions, embeddings or rerank (default chat)")
 	f.BoolVar(&s.stream, "stream", true, "stream replies; without, there is no TTFT")
 	f.StringVar(&s.apiKeyEnv, "api-key-env", "", "environment variable `NAME` that holds the key (default OPENAI_API_KEY, only for https://api.openai.com)")
 	f.StringArrayVar(&s.headers, "header", nil, "extra request header `K=V`; may repeat")
@@ -125,7 +126,8 @@ func addSpecFlags(f *pflag.FlagSet) *specFlags {
 	f.BoolVar(&s.noPreflight, "no-preflight", false, "skip the one request that checks key, path and model before the load")
 	f.StringVar(&s.tokenizer, "tokenizer", "", "tokenizer for exact lengths and as a check on usage: cl100k_base, gpt-4o, a tokenizer.json `FILE`, owner/name of the hub's cache, or server")
 	f.BoolVar(&s.flushCache, "flush-cache", false, "empty the server's prefix cache before the first stage and between drained stages, where it has a route for that")
-	s.add(f)
+	s.sessionFlags.add(f)
+	s.mediaFlags.add(f)
 	f.BoolVar(&s.calibrate, "calibrate", false, "measure tokens per word once from usage before the run")
 	return s
 }
@@ -140,7 +142,7 @@ func (s *specFlags) spec(in io.Reader, baseURL string) (*workload.Spec, []string
 		spec.Endpoint.URL = baseURL
 	}
 	var errs workload.Errors
-	for _, overlay := range []func(*workload.Spec) error{s.endpoint, s.prompts, s.sessions, s.load, s.judging, s.rest} {
+	for _, overlay := range []func(*workload.Spec) error{s.endpoint, s.prompts, s.sessions, s.media, s.load, s.judging, s.rest} {
 		if err := overlay(spec); err != nil {
 			var more workload.Errors
 			if !errors.As(err, &more) {

@@ -20,7 +20,7 @@ const module = "github.com/stampede-bench/stampede"
 // nothing, are free to all.
 var allowed = map[string][]string{
 	".":                  {"agent", "client", "controller", "report", "workload"},
-	"workload":           {"internal/exactmath"},
+	"workload":           {"internal/draw", "internal/exactmath"},
 	"workload/dataset":   {"proto/stampede/v1", "workload", "internal/draw"},
 	"workload/source":    {"workload", "workload/dataset"},
 	"schedule":           {"workload", "workload/dataset", "internal/draw", "internal/exactmath"},

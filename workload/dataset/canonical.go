@@ -15,8 +15,31 @@ func CanonicalBody(s Session, turn int, p workload.Sampling, asked int) []byte {
 	return AppendCanonicalBody(nil, s, turn, CanonicalSampling(p), asked)
 }
 
-// CanonicalSampling is the part of CanonicalBody that is the same for all
-// entries. Members of extra_body that look like secrets are masked in it.
+// CanonicalParameters is the part of CanonicalBody that is the same for all
+// entries of a spec: its sampling, and the tools when there are any.
+func CanonicalParameters(spec *workload.Spec) []byte {
+	p := CanonicalSampling(spec.Sampling)
+	d := spec.Dataset
+	if d.Tools == "" && spec.Endpoint.Generates() {
+		return p
+	}
+	tools, err := d.ToolList()
+	if err != nil {
+		tools = nil
+	}
+	more, err := json.Marshal(struct {
+		Tools  json.RawMessage `json:"tools,omitempty"`
+		Choice string          `json:"tool_choice,omitempty"`
+		API    string          `json:"api,omitempty"`
+	}{tools, d.ToolChoice, spec.Endpoint.API})
+	if err != nil { // a list that was read before
+		return p
+	}
+	return append(append(p, `,"request":`...), more...)
+}
+
+// CanonicalSampling is how CanonicalParameters writes the sampling. Members of
+// extra_body that look like secrets are masked in it.
 func CanonicalSampling(p workload.Sampling) []byte {
 	data, err := json.Marshal(p)
 	if err != nil { // only values that no JSON or YAML could have brought
@@ -41,7 +64,11 @@ func AppendCanonicalBody(dst []byte, s Session, turn int, sampling []byte, asked
 				text = text[min(s.volatile, len(text)):]
 			}
 			dst = append(appendString(append(dst, `{"role":`...), message.Role), `,"content":`...)
-			dst = append(appendString(dst, text), '}')
+			dst = appendString(dst, text)
+			if message.Media != "" {
+				dst = append(append(append(dst, `,"media":[`...), message.Media...), ']')
+			}
+			dst = append(dst, '}')
 		}
 	}
 	dst = strconv.AppendInt(append(dst, `],"output_tokens":`...), int64(asked), 10)

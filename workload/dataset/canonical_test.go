@@ -12,8 +12,8 @@ import (
 func TestCanonicalBody(t *testing.T) {
 	temperature := 0.5
 	s := Session{Turns: []Turn{
-		{Messages: []Message{{"system", "Be \"kind\"."}, {"user", "Hi <b>\n"}}},
-		{Messages: []Message{{"user", "Bye, Zoë"}}, Answer: "not this"},
+		{Messages: []Message{{Role: "system", Content: "Be \"kind\"."}, {Role: "user", Content: "Hi <b>\n"}}},
+		{Messages: []Message{{Role: "user", Content: "Bye, Zoë"}}, Answer: "not this"},
 	}}
 	got := string(CanonicalBody(s, 1, workload.Sampling{Temperature: &temperature, ExtraBody: workload.ExtraBody{"z": 1, "a": "x"}}, 7))
 	want := `{"messages":[{"role":"system","content":"Be \"kind\"."},{"role":"user","content":"Hi \u003cb\u003e\n"},` +
@@ -34,7 +34,7 @@ func TestCanonicalBodyHoldsNoSecret(t *testing.T) {
 func TestCanonicalBodyIsJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String().Draw(t, "text")
-		s := Session{Turns: []Turn{{Messages: []Message{{"user", text}}}}}
+		s := Session{Turns: []Turn{{Messages: []Message{{Role: "user", Content: text}}}}}
 		var parsed struct{ Messages []Message }
 		if err := json.Unmarshal(CanonicalBody(s, 0, workload.Sampling{}, 0), &parsed); err != nil {
 			t.Fatal(err)

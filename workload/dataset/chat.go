@@ -61,7 +61,7 @@ func (s *synthetic) follow(i int64, t int, before *Turn) Turn {
 	// Far enough apart that no two turns draw the same words.
 	text, _ := s.smith.text(piece{c.text.Sequence(i*maxTurnsDrawn + int64(t)), own})
 	turn := Turn{
-		Messages:     []Message{{Role: RoleUser, Content: text}},
+		Messages:     []Message{{Role: RoleUser, Content: text, Media: s.media.parts(i, t)}},
 		InputTokens:  before.InputTokens + before.OutputTokens + own,
 		OutputTokens: s.output.at(i, t),
 		OffsetNanos:  -1,

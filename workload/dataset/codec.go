@@ -28,7 +28,7 @@ func turnProto(t *Turn) *stampedev1.CorpusTurn {
 		m.OffsetNanos = &t.OffsetNanos
 	}
 	for _, msg := range t.Messages {
-		m.Messages = append(m.Messages, &stampedev1.CorpusMessage{Role: msg.Role, Content: msg.Content})
+		m.Messages = append(m.Messages, &stampedev1.CorpusMessage{Role: msg.Role, Content: msg.Content, Media: msg.Media})
 	}
 	return m
 }
@@ -77,7 +77,7 @@ func turnOf(m *stampedev1.CorpusTurn) Turn {
 	if n := len(m.GetMessages()); n > 0 {
 		t.Messages = make([]Message, n)
 		for i, msg := range m.GetMessages() {
-			t.Messages[i] = Message{Role: msg.GetRole(), Content: msg.GetContent()}
+			t.Messages[i] = Message{Role: msg.GetRole(), Content: msg.GetContent(), Media: msg.GetMedia()}
 		}
 	}
 	return t

@@ -105,7 +105,7 @@ func many(n int) []Record {
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range records {
 		text := strings.Repeat(fmt.Sprintf("%x ", r.Uint64()), 1+r.IntN(40))
-		records[i] = Record{OffsetNanos: int64(i) * 1000, Turns: []Turn{{Messages: []Message{{RoleUser, text}}, OffsetNanos: -1}}}
+		records[i] = Record{OffsetNanos: int64(i) * 1000, Turns: []Turn{{Messages: []Message{{Role: RoleUser, Content: text}}, OffsetNanos: -1}}}
 	}
 	return records
 }
@@ -157,7 +157,7 @@ func TestSortBringsRecordsIntoTheOrderOfTheirArrivals(t *testing.T) {
 }
 
 func TestWriterRefuses(t *testing.T) {
-	turn := []Turn{{Messages: []Message{{RoleUser, "x"}}}}
+	turn := []Turn{{Messages: []Message{{Role: RoleUser, Content: "x"}}}}
 	for want, records := range map[string][]Record{
 		"no turn":                      {{OffsetNanos: -1}},
 		"some rows have a time":        {{OffsetNanos: 5, Turns: turn}, {OffsetNanos: -1, Turns: turn}},
@@ -179,7 +179,7 @@ func TestWriterRefuses(t *testing.T) {
 }
 
 func TestTheLargestRecordIsReadBack(t *testing.T) {
-	big := Record{OffsetNanos: -1, Turns: []Turn{{Messages: []Message{{RoleUser, strings.Repeat("x", MaxRecordBytes-100)}}, OffsetNanos: -1}}}
+	big := Record{OffsetNanos: -1, Turns: []Turn{{Messages: []Message{{Role: RoleUser, Content: strings.Repeat("x", MaxRecordBytes-100)}}, OffsetNanos: -1}}}
 	data, _, _ := written(t, []Record{many(1)[0].untimed(), big, many(1)[0].untimed()})
 	if got, err := opened(t, data).Record(1); err != nil || !reflect.DeepEqual(got, big) {
 		t.Error(err)

@@ -9,6 +9,9 @@ package dataset
 type Message struct {
 	Role    string `json:"role"`
 	Content string `json:"content"`
+	// Media are parts that are no text, as JSON objects with commas between them.
+	// They stand before the text.
+	Media string `json:"media,omitempty"`
 }
 
 // Turn is one request of a session. What the model answered to earlier turns

@@ -27,13 +27,17 @@ type synthetic struct {
 	smith    wordsmith
 	output   output
 	prefix   *sharedPrefix // nil: none
+	media    *media        // nil: none
+	batch    *batch        // nil: one text a request
 	chat     *chat         // nil: one turn
 }
 
 func newSynthetic(spec *workload.Spec, out output, o Options) (*synthetic, error) {
-	out, err := replyLengths(out)
-	if err != nil {
-		return nil, err
+	var err error
+	if spec.Endpoint.Generates() {
+		if out, err = replyLengths(out); err != nil {
+			return nil, err
+		}
 	}
 	smith, err := newWordsmith(spec, o.Tokens)
 	if err != nil {
@@ -46,6 +50,8 @@ func newSynthetic(spec *workload.Spec, out output, o Options) (*synthetic, error
 		nonces:  int(math.Ceil(nonceWords * perWord(spec))),
 		smith:   smith,
 		output:  out,
+		media:   newMedia(spec),
+		batch:   newBatch(spec),
 	}
 	if s.input, err = lengthsOf("dataset.input_tokens", spec.Dataset.InputTokens, workload.DefaultInputTokens); err != nil {
 		return nil, err
@@ -116,10 +122,14 @@ func (s *synthetic) Session(i int64) (Session, error) {
 	var text string
 	text, tokens, session.volatile = s.prompt(i, tokens)
 	session.Turns[0] = Turn{
-		Messages:     []Message{{Role: RoleUser, Content: text}},
+		Messages:     []Message{{Role: RoleUser, Content: text, Media: s.media.parts(i, 0)}},
 		InputTokens:  tokens,
 		OutputTokens: s.output.at(i, 0),
 		OffsetNanos:  -1,
+	}
+	if s.batch != nil {
+		session.Turns[0].OutputTokens = 0 // what comes is no tokens
+		s.fillBatch(i, &session.Turns[0])
 	}
 	for t := 1; t < cap(session.Turns); t++ {
 		session.Turns = append(session.Turns, s.follow(i, t, &session.Turns[t-1]))

@@ -110,7 +110,7 @@ func conversationOf(v json.RawMessage) ([]dataset.Message, error) {
 				messages = append(messages, dataset.Message{Role: roleOf(l.From), Content: l.Value})
 				continue
 			}
-			messages = append(messages, dataset.Message{Role: l.Role, Content: string(l.Content)})
+			messages = append(messages, dataset.Message{Role: l.Role, Content: l.Content.text, Media: joinParts(l.Content.parts)})
 		}
 		return messages, nil
 	}

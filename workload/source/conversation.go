@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stampede-bench/stampede/workload/dataset"
@@ -27,6 +28,9 @@ func (c *conversations) row(one *row) ([]dataset.Record, error) {
 	var parsed chat
 	if err := one.decode(&parsed); err != nil {
 		return nil, err
+	}
+	if err := parsed.readMedia(c.reader.options.ReadFile); err != nil {
+		return nil, one.fail(0, err)
 	}
 	if c.only && parsed.Conversations == nil {
 		return nil, one.fail(0, errors.New("the row has no conversations, which data in the form of ShareGPT must have"))
@@ -73,34 +77,48 @@ type utterance struct {
 	Content content `json:"content"`
 }
 
-// content is text, or a list of parts that are all text.
-type content string
+// content is text, or a list of parts, which may be pictures and sounds, too.
+type content struct {
+	text  string
+	parts []json.RawMessage // that are no text
+}
 
-// UnmarshalJSON accepts a string, null, or parts of type text.
+// mediaParts are the parts that are passed on as they are.
+var mediaParts = []string{"image_url", "input_audio", "audio_url", "video_url"}
+
+// UnmarshalJSON accepts a string, null, or parts.
 func (c *content) UnmarshalJSON(data []byte) error {
 	if data[0] != '[' {
-		if json.Unmarshal(data, (*string)(c)) != nil {
+		if json.Unmarshal(data, &c.text) != nil {
 			return errContent
 		}
 		return nil
 	}
-	var parts []struct {
-		Type string `json:"type"`
-		Text string `json:"text"`
-	}
+	var parts []json.RawMessage
 	if json.Unmarshal(data, &parts) != nil {
 		return errContent
 	}
-	for _, part := range parts {
-		if part.Type != "text" {
-			return fmt.Errorf("messages.content: has a part of type %q, only text can be sent", part.Type)
+	for _, raw := range parts {
+		var part struct {
+			Type string `json:"type"`
+			Text string `json:"text"`
 		}
-		*c += content(part.Text)
+		if json.Unmarshal(raw, &part) != nil {
+			return errContent
+		}
+		switch {
+		case part.Type == "text":
+			c.text += part.Text
+		case slices.Contains(mediaParts, part.Type):
+			c.parts = append(c.parts, raw)
+		default:
+			return fmt.Errorf("messages.content: has a part of type %q, only text, %s can be sent", part.Type, strings.Join(mediaParts, ", "))
+		}
 	}
 	return nil
 }
 
-var errContent = errors.New("messages.content: must be a string or a list of parts of text")
+var errContent = errors.New("messages.content: must be a string or a list of parts")
 
 // errEmpty and errNoHuman say why a conversation can't be sent.
 var (
@@ -188,9 +206,13 @@ func (r *chat) messages() []dataset.Message {
 func utterances(list []utterance) []dataset.Message {
 	messages := make([]dataset.Message, len(list))
 	for i, u := range list {
-		messages[i] = dataset.Message{Role: u.Role, Content: string(u.Content)}
+		messages[i] = u.message()
 	}
 	return messages
+}
+
+func (u *utterance) message() dataset.Message {
+	return dataset.Message{Role: u.Role, Content: u.Content.text, Media: joinParts(u.Content.parts)}
 }
 
 // roleOf maps ShareGPT's names; all that is neither human nor system is a model.

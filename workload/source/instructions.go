@@ -102,7 +102,7 @@ func sendable(r *dataset.Record) error {
 	if r.OneRequest {
 		first = r.Turns[len(r.Turns)-1].Messages
 	}
-	if strings.TrimSpace(first[len(first)-1].Content) == "" {
+	if last := first[len(first)-1]; strings.TrimSpace(last.Content) == "" && last.Media == "" {
 		return errEmpty
 	}
 	return nil

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -38,6 +40,20 @@ type Options struct {
 	// Most ends reading after so many records, where the records come in the order
 	// of the rows. 0: all.
 	Most int64
+	// ReadFile reads a file that a part of a message names. Default: such parts are
+	// errors.
+	ReadFile func(path string) ([]byte, error)
+}
+
+// ReadBeside reads files of this host that are named relative to the folder of
+// another one.
+func ReadBeside(file string) func(path string) ([]byte, error) {
+	return func(path string) ([]byte, error) {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(file), filepath.FromSlash(path))
+		}
+		return os.ReadFile(path)
+	}
 }
 
 // Reader reads inputs, one after another.

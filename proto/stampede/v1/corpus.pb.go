@@ -214,7 +214,9 @@ type CorpusMessage struct {
 	// Role as the endpoints know it.
 	Role string `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
 	// Text.
-	Content       string `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	Content string `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// Parts that are no text, as JSON objects with commas between them.
+	Media         string `protobuf:"bytes,10,opt,name=media,proto3" json:"media,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,6 +261,13 @@ func (x *CorpusMessage) GetRole() string {
 func (x *CorpusMessage) GetContent() string {
 	if x != nil {
 		return x.Content
+	}
+	return ""
+}
+
+func (x *CorpusMessage) GetMedia() string {
+	if x != nil {
+		return x.Media
 	}
 	return ""
 }
@@ -489,10 +498,12 @@ const file_stampede_v1_corpus_proto_rawDesc = "" +
 	"thinkNanos\x12!\n" +
 	"\fblock_tokens\x18\n" +
 	" \x01(\x05R\vblockTokensB\x0f\n" +
-	"\r_offset_nanos\"=\n" +
+	"\r_offset_nanos\"S\n" +
 	"\rCorpusMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\tR\acontent\"\xe2\x01\n" +
+	"\acontent\x18\x02 \x01(\tR\acontent\x12\x14\n" +
+	"\x05media\x18\n" +
+	" \x01(\tR\x05media\"\xe2\x01\n" +
 	"\vCorpusIndex\x120\n" +
 	"\x06blocks\x18\x01 \x03(\v2\x18.stampede.v1.CorpusBlockR\x06blocks\x12\x1f\n" +
 	"\vturn_counts\x18\x02 \x03(\x05R\n" +

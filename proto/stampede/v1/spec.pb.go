@@ -217,7 +217,7 @@ type Endpoint struct {
 	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
 	// Model name; empty means the first that the endpoint lists.
 	Model string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
-	// Which API: chat or completions. Default chat.
+	// Which API: chat, completions, embeddings or rerank. Default chat.
 	Api string `protobuf:"bytes,4,opt,name=api,proto3" json:"api,omitempty"`
 	// Whether replies are streamed. Default true.
 	Stream *bool `protobuf:"varint,5,opt,name=stream,proto3,oneof" json:"stream,omitempty"`
@@ -228,7 +228,10 @@ type Endpoint struct {
 	// The key itself; write-only, never returned.
 	ApiKey string `protobuf:"bytes,8,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
 	// Cloud region, for endpoint types that have one.
-	Region        string `protobuf:"bytes,9,opt,name=region,proto3" json:"region,omitempty"`
+	Region string `protobuf:"bytes,9,opt,name=region,proto3" json:"region,omitempty"`
+	// Models to ask in turn, such as adapters of one base model: each session draws
+	// one by weight. Takes the place of model.
+	Models        []*ModelShare `protobuf:"bytes,20,rep,name=models,proto3" json:"models,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -326,6 +329,68 @@ func (x *Endpoint) GetRegion() string {
 	return ""
 }
 
+func (x *Endpoint) GetModels() []*ModelShare {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+// ModelShare is one of several models.
+type ModelShare struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Model name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its share of the sessions relative to the others' weights. Default 1.
+	Weight        *float64 `protobuf:"fixed64,2,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelShare) Reset() {
+	*x = ModelShare{}
+	mi := &file_stampede_v1_spec_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelShare) ProtoMessage() {}
+
+func (x *ModelShare) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_spec_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelShare.ProtoReflect.Descriptor instead.
+func (*ModelShare) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ModelShare) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ModelShare) GetWeight() float64 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
 // Dataset says where prompts come from.
 type Dataset struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -363,6 +428,17 @@ type Dataset struct {
 	// Which words of synthetic text are one token, as the server's tokenizer says;
 	// filled in before the run.
 	SingleWords string `protobuf:"bytes,21,opt,name=single_words,json=singleWords,proto3" json:"single_words,omitempty"`
+	// Pictures in each synthetic chat message. Default none.
+	Images *Images `protobuf:"bytes,22,opt,name=images,proto3" json:"images,omitempty"`
+	// Sounds in each synthetic chat message. Default none.
+	Audio *Audio `protobuf:"bytes,23,opt,name=audio,proto3" json:"audio,omitempty"`
+	// Tools offered with every chat request: a JSON list of definitions, or how many
+	// to make up. Default none.
+	Tools string `protobuf:"bytes,24,opt,name=tools,proto3" json:"tools,omitempty"`
+	// Which tool to call: auto, none, required or a name. Default not said.
+	ToolChoice string `protobuf:"bytes,25,opt,name=tool_choice,json=toolChoice,proto3" json:"tool_choice,omitempty"`
+	// Inputs of an embeddings request, documents of a rerank request. Default 1.
+	BatchSize int32 `protobuf:"varint,26,opt,name=batch_size,json=batchSize,proto3" json:"batch_size,omitempty"`
 	// Which columns of the data hold what. Default: what their names say.
 	Columns       *DatasetColumns `protobuf:"bytes,14,opt,name=columns,proto3" json:"columns,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -371,7 +447,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[2]
+	mi := &file_stampede_v1_spec_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -383,7 +459,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[2]
+	mi := &file_stampede_v1_spec_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -396,7 +472,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{2}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Dataset) GetName() string {
@@ -504,9 +580,172 @@ func (x *Dataset) GetSingleWords() string {
 	return ""
 }
 
+func (x *Dataset) GetImages() *Images {
+	if x != nil {
+		return x.Images
+	}
+	return nil
+}
+
+func (x *Dataset) GetAudio() *Audio {
+	if x != nil {
+		return x.Audio
+	}
+	return nil
+}
+
+func (x *Dataset) GetTools() string {
+	if x != nil {
+		return x.Tools
+	}
+	return ""
+}
+
+func (x *Dataset) GetToolChoice() string {
+	if x != nil {
+		return x.ToolChoice
+	}
+	return ""
+}
+
+func (x *Dataset) GetBatchSize() int32 {
+	if x != nil {
+		return x.BatchSize
+	}
+	return 0
+}
+
 func (x *Dataset) GetColumns() *DatasetColumns {
 	if x != nil {
 		return x.Columns
+	}
+	return nil
+}
+
+// Images says what pictures are made up.
+type Images struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many in a message. Default 1.
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// Width in pixels. Default 512.
+	Width int32 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
+	// Height in pixels. Default 512.
+	Height int32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	// jpeg or png. Default jpeg.
+	Format        string `protobuf:"bytes,4,opt,name=format,proto3" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Images) Reset() {
+	*x = Images{}
+	mi := &file_stampede_v1_spec_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Images) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Images) ProtoMessage() {}
+
+func (x *Images) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_spec_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Images.ProtoReflect.Descriptor instead.
+func (*Images) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Images) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Images) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Images) GetHeight() int32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Images) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+// Audio says what sounds are made up: WAV, 16 kHz, mono, 16 bit.
+type Audio struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many in a message. Default 1.
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// Length of each. Default 5 s.
+	Duration      *durationpb.Duration `protobuf:"bytes,2,opt,name=duration,proto3" json:"duration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audio) Reset() {
+	*x = Audio{}
+	mi := &file_stampede_v1_spec_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audio) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audio) ProtoMessage() {}
+
+func (x *Audio) ProtoReflect() protoreflect.Message {
+	mi := &file_stampede_v1_spec_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audio.ProtoReflect.Descriptor instead.
+func (*Audio) Descriptor() ([]byte, []int) {
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Audio) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Audio) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
 	}
 	return nil
 }
@@ -535,7 +774,7 @@ type DatasetColumns struct {
 
 func (x *DatasetColumns) Reset() {
 	*x = DatasetColumns{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[3]
+	mi := &file_stampede_v1_spec_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +786,7 @@ func (x *DatasetColumns) String() string {
 func (*DatasetColumns) ProtoMessage() {}
 
 func (x *DatasetColumns) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[3]
+	mi := &file_stampede_v1_spec_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +799,7 @@ func (x *DatasetColumns) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DatasetColumns.ProtoReflect.Descriptor instead.
 func (*DatasetColumns) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{3}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DatasetColumns) GetPrompt() string {
@@ -635,7 +874,7 @@ type Prefix struct {
 
 func (x *Prefix) Reset() {
 	*x = Prefix{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[4]
+	mi := &file_stampede_v1_spec_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +886,7 @@ func (x *Prefix) String() string {
 func (*Prefix) ProtoMessage() {}
 
 func (x *Prefix) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[4]
+	mi := &file_stampede_v1_spec_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +899,7 @@ func (x *Prefix) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prefix.ProtoReflect.Descriptor instead.
 func (*Prefix) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{4}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Prefix) GetTokens() string {
@@ -716,7 +955,7 @@ type Chat struct {
 
 func (x *Chat) Reset() {
 	*x = Chat{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[5]
+	mi := &file_stampede_v1_spec_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +967,7 @@ func (x *Chat) String() string {
 func (*Chat) ProtoMessage() {}
 
 func (x *Chat) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[5]
+	mi := &file_stampede_v1_spec_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +980,7 @@ func (x *Chat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chat.ProtoReflect.Descriptor instead.
 func (*Chat) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{5}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Chat) GetTurns() string {
@@ -786,7 +1025,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[6]
+	mi := &file_stampede_v1_spec_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +1037,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[6]
+	mi := &file_stampede_v1_spec_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +1050,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{6}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Sampling) GetTemperature() float64 {
@@ -873,7 +1112,7 @@ type Load struct {
 
 func (x *Load) Reset() {
 	*x = Load{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[7]
+	mi := &file_stampede_v1_spec_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -885,7 +1124,7 @@ func (x *Load) String() string {
 func (*Load) ProtoMessage() {}
 
 func (x *Load) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[7]
+	mi := &file_stampede_v1_spec_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -898,7 +1137,7 @@ func (x *Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Load.ProtoReflect.Descriptor instead.
 func (*Load) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{7}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Load) GetWarmup() *Warmup {
@@ -935,7 +1174,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[8]
+	mi := &file_stampede_v1_spec_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1186,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[8]
+	mi := &file_stampede_v1_spec_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1199,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{8}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -1018,7 +1257,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[9]
+	mi := &file_stampede_v1_spec_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +1269,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[9]
+	mi := &file_stampede_v1_spec_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,7 +1282,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{9}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Stage) GetName() string {
@@ -1166,7 +1405,7 @@ type Replay struct {
 
 func (x *Replay) Reset() {
 	*x = Replay{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[10]
+	mi := &file_stampede_v1_spec_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1417,7 @@ func (x *Replay) String() string {
 func (*Replay) ProtoMessage() {}
 
 func (x *Replay) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[10]
+	mi := &file_stampede_v1_spec_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1430,7 @@ func (x *Replay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Replay.ProtoReflect.Descriptor instead.
 func (*Replay) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{10}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Replay) GetTimeScale() float64 {
@@ -1239,7 +1478,7 @@ type Sessions struct {
 
 func (x *Sessions) Reset() {
 	*x = Sessions{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[11]
+	mi := &file_stampede_v1_spec_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1251,7 +1490,7 @@ func (x *Sessions) String() string {
 func (*Sessions) ProtoMessage() {}
 
 func (x *Sessions) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[11]
+	mi := &file_stampede_v1_spec_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1264,7 +1503,7 @@ func (x *Sessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sessions.ProtoReflect.Descriptor instead.
 func (*Sessions) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{11}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Sessions) GetHumanInputWps() float64 {
@@ -1324,7 +1563,7 @@ type Slo struct {
 
 func (x *Slo) Reset() {
 	*x = Slo{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[12]
+	mi := &file_stampede_v1_spec_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1575,7 @@ func (x *Slo) String() string {
 func (*Slo) ProtoMessage() {}
 
 func (x *Slo) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[12]
+	mi := &file_stampede_v1_spec_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1588,7 @@ func (x *Slo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slo.ProtoReflect.Descriptor instead.
 func (*Slo) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{12}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Slo) GetTtft() *durationpb.Duration {
@@ -1393,7 +1632,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_stampede_v1_spec_proto_msgTypes[13]
+	mi := &file_stampede_v1_spec_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1405,7 +1644,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_stampede_v1_spec_proto_msgTypes[13]
+	mi := &file_stampede_v1_spec_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1418,7 +1657,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{13}
+	return file_stampede_v1_spec_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Limits) GetRequestTimeout() *durationpb.Duration {
@@ -1485,7 +1724,7 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\f\n" +
 	"\n" +
-	"_preflight\"\xcb\x02\n" +
+	"_preflight\"\xfc\x02\n" +
 	"\bEndpoint\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x14\n" +
@@ -1495,11 +1734,17 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"\vapi_key_env\x18\x06 \x01(\tR\tapiKeyEnv\x12<\n" +
 	"\aheaders\x18\a \x03(\v2\".stampede.v1.Endpoint.HeadersEntryR\aheaders\x12\x17\n" +
 	"\aapi_key\x18\b \x01(\tR\x06apiKey\x12\x16\n" +
-	"\x06region\x18\t \x01(\tR\x06region\x1a:\n" +
+	"\x06region\x18\t \x01(\tR\x06region\x12/\n" +
+	"\x06models\x18\x14 \x03(\v2\x17.stampede.v1.ModelShareR\x06models\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
-	"\a_stream\"\xc0\x04\n" +
+	"\a_stream\"H\n" +
+	"\n" +
+	"ModelShare\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n" +
+	"\x06weight\x18\x02 \x01(\x01H\x00R\x06weight\x88\x01\x01B\t\n" +
+	"\a_weight\"\xed\x05\n" +
 	"\aDataset\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12!\n" +
@@ -1518,9 +1763,24 @@ const file_stampede_v1_spec_proto_rawDesc = "" +
 	"\x06prefix\x18\f \x01(\v2\x13.stampede.v1.PrefixR\x06prefix\x12%\n" +
 	"\x04chat\x18\r \x01(\v2\x11.stampede.v1.ChatR\x04chat\x12%\n" +
 	"\x0etokenizer_hash\x18\x14 \x01(\tR\rtokenizerHash\x12!\n" +
-	"\fsingle_words\x18\x15 \x01(\tR\vsingleWords\x125\n" +
+	"\fsingle_words\x18\x15 \x01(\tR\vsingleWords\x12+\n" +
+	"\x06images\x18\x16 \x01(\v2\x13.stampede.v1.ImagesR\x06images\x12(\n" +
+	"\x05audio\x18\x17 \x01(\v2\x12.stampede.v1.AudioR\x05audio\x12\x14\n" +
+	"\x05tools\x18\x18 \x01(\tR\x05tools\x12\x1f\n" +
+	"\vtool_choice\x18\x19 \x01(\tR\n" +
+	"toolChoice\x12\x1d\n" +
+	"\n" +
+	"batch_size\x18\x1a \x01(\x05R\tbatchSize\x125\n" +
 	"\acolumns\x18\x0e \x01(\v2\x1b.stampede.v1.DatasetColumnsR\acolumnsB\x12\n" +
-	"\x10_tokens_per_word\"\xd0\x01\n" +
+	"\x10_tokens_per_word\"d\n" +
+	"\x06Images\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x14\n" +
+	"\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\x05R\x06height\x12\x16\n" +
+	"\x06format\x18\x04 \x01(\tR\x06format\"T\n" +
+	"\x05Audio\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x05R\x05count\x125\n" +
+	"\bduration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bduration\"\xd0\x01\n" +
 	"\x0eDatasetColumns\x12\x16\n" +
 	"\x06prompt\x18\x01 \x01(\tR\x06prompt\x12\x1a\n" +
 	"\bmessages\x18\x02 \x01(\tR\bmessages\x12\x16\n" +
@@ -1629,64 +1889,71 @@ func file_stampede_v1_spec_proto_rawDescGZIP() []byte {
 	return file_stampede_v1_spec_proto_rawDescData
 }
 
-var file_stampede_v1_spec_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_stampede_v1_spec_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_stampede_v1_spec_proto_goTypes = []any{
 	(*Spec)(nil),                // 0: stampede.v1.Spec
 	(*Endpoint)(nil),            // 1: stampede.v1.Endpoint
-	(*Dataset)(nil),             // 2: stampede.v1.Dataset
-	(*DatasetColumns)(nil),      // 3: stampede.v1.DatasetColumns
-	(*Prefix)(nil),              // 4: stampede.v1.Prefix
-	(*Chat)(nil),                // 5: stampede.v1.Chat
-	(*Sampling)(nil),            // 6: stampede.v1.Sampling
-	(*Load)(nil),                // 7: stampede.v1.Load
-	(*Warmup)(nil),              // 8: stampede.v1.Warmup
-	(*Stage)(nil),               // 9: stampede.v1.Stage
-	(*Replay)(nil),              // 10: stampede.v1.Replay
-	(*Sessions)(nil),            // 11: stampede.v1.Sessions
-	(*Slo)(nil),                 // 12: stampede.v1.Slo
-	(*Limits)(nil),              // 13: stampede.v1.Limits
-	nil,                         // 14: stampede.v1.Spec.LabelsEntry
-	nil,                         // 15: stampede.v1.Endpoint.HeadersEntry
-	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
-	(*structpb.Struct)(nil),     // 17: google.protobuf.Struct
+	(*ModelShare)(nil),          // 2: stampede.v1.ModelShare
+	(*Dataset)(nil),             // 3: stampede.v1.Dataset
+	(*Images)(nil),              // 4: stampede.v1.Images
+	(*Audio)(nil),               // 5: stampede.v1.Audio
+	(*DatasetColumns)(nil),      // 6: stampede.v1.DatasetColumns
+	(*Prefix)(nil),              // 7: stampede.v1.Prefix
+	(*Chat)(nil),                // 8: stampede.v1.Chat
+	(*Sampling)(nil),            // 9: stampede.v1.Sampling
+	(*Load)(nil),                // 10: stampede.v1.Load
+	(*Warmup)(nil),              // 11: stampede.v1.Warmup
+	(*Stage)(nil),               // 12: stampede.v1.Stage
+	(*Replay)(nil),              // 13: stampede.v1.Replay
+	(*Sessions)(nil),            // 14: stampede.v1.Sessions
+	(*Slo)(nil),                 // 15: stampede.v1.Slo
+	(*Limits)(nil),              // 16: stampede.v1.Limits
+	nil,                         // 17: stampede.v1.Spec.LabelsEntry
+	nil,                         // 18: stampede.v1.Endpoint.HeadersEntry
+	(*durationpb.Duration)(nil), // 19: google.protobuf.Duration
+	(*structpb.Struct)(nil),     // 20: google.protobuf.Struct
 }
 var file_stampede_v1_spec_proto_depIdxs = []int32{
-	14, // 0: stampede.v1.Spec.labels:type_name -> stampede.v1.Spec.LabelsEntry
+	17, // 0: stampede.v1.Spec.labels:type_name -> stampede.v1.Spec.LabelsEntry
 	1,  // 1: stampede.v1.Spec.endpoint:type_name -> stampede.v1.Endpoint
-	2,  // 2: stampede.v1.Spec.dataset:type_name -> stampede.v1.Dataset
-	6,  // 3: stampede.v1.Spec.sampling:type_name -> stampede.v1.Sampling
-	7,  // 4: stampede.v1.Spec.load:type_name -> stampede.v1.Load
-	11, // 5: stampede.v1.Spec.sessions:type_name -> stampede.v1.Sessions
-	12, // 6: stampede.v1.Spec.slo:type_name -> stampede.v1.Slo
-	13, // 7: stampede.v1.Spec.limits:type_name -> stampede.v1.Limits
-	16, // 8: stampede.v1.Spec.wait_ready:type_name -> google.protobuf.Duration
-	15, // 9: stampede.v1.Endpoint.headers:type_name -> stampede.v1.Endpoint.HeadersEntry
-	4,  // 10: stampede.v1.Dataset.prefix:type_name -> stampede.v1.Prefix
-	5,  // 11: stampede.v1.Dataset.chat:type_name -> stampede.v1.Chat
-	3,  // 12: stampede.v1.Dataset.columns:type_name -> stampede.v1.DatasetColumns
-	17, // 13: stampede.v1.Sampling.extra_body:type_name -> google.protobuf.Struct
-	8,  // 14: stampede.v1.Load.warmup:type_name -> stampede.v1.Warmup
-	9,  // 15: stampede.v1.Load.stages:type_name -> stampede.v1.Stage
-	16, // 16: stampede.v1.Load.skip_idle_min:type_name -> google.protobuf.Duration
-	16, // 17: stampede.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	16, // 18: stampede.v1.Stage.duration:type_name -> google.protobuf.Duration
-	16, // 19: stampede.v1.Stage.think_time:type_name -> google.protobuf.Duration
-	10, // 20: stampede.v1.Stage.replay:type_name -> stampede.v1.Replay
-	16, // 21: stampede.v1.Replay.offset:type_name -> google.protobuf.Duration
-	16, // 22: stampede.v1.Sessions.separate_interval:type_name -> google.protobuf.Duration
-	16, // 23: stampede.v1.Slo.ttft:type_name -> google.protobuf.Duration
-	16, // 24: stampede.v1.Slo.tpot:type_name -> google.protobuf.Duration
-	16, // 25: stampede.v1.Slo.e2e:type_name -> google.protobuf.Duration
-	16, // 26: stampede.v1.Limits.request_timeout:type_name -> google.protobuf.Duration
-	16, // 27: stampede.v1.Limits.max_run_time:type_name -> google.protobuf.Duration
-	16, // 28: stampede.v1.Limits.drain_timeout:type_name -> google.protobuf.Duration
-	16, // 29: stampede.v1.Limits.time_tolerance:type_name -> google.protobuf.Duration
-	16, // 30: stampede.v1.Limits.lateness_p99:type_name -> google.protobuf.Duration
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	3,  // 2: stampede.v1.Spec.dataset:type_name -> stampede.v1.Dataset
+	9,  // 3: stampede.v1.Spec.sampling:type_name -> stampede.v1.Sampling
+	10, // 4: stampede.v1.Spec.load:type_name -> stampede.v1.Load
+	14, // 5: stampede.v1.Spec.sessions:type_name -> stampede.v1.Sessions
+	15, // 6: stampede.v1.Spec.slo:type_name -> stampede.v1.Slo
+	16, // 7: stampede.v1.Spec.limits:type_name -> stampede.v1.Limits
+	19, // 8: stampede.v1.Spec.wait_ready:type_name -> google.protobuf.Duration
+	18, // 9: stampede.v1.Endpoint.headers:type_name -> stampede.v1.Endpoint.HeadersEntry
+	2,  // 10: stampede.v1.Endpoint.models:type_name -> stampede.v1.ModelShare
+	7,  // 11: stampede.v1.Dataset.prefix:type_name -> stampede.v1.Prefix
+	8,  // 12: stampede.v1.Dataset.chat:type_name -> stampede.v1.Chat
+	4,  // 13: stampede.v1.Dataset.images:type_name -> stampede.v1.Images
+	5,  // 14: stampede.v1.Dataset.audio:type_name -> stampede.v1.Audio
+	6,  // 15: stampede.v1.Dataset.columns:type_name -> stampede.v1.DatasetColumns
+	19, // 16: stampede.v1.Audio.duration:type_name -> google.protobuf.Duration
+	20, // 17: stampede.v1.Sampling.extra_body:type_name -> google.protobuf.Struct
+	11, // 18: stampede.v1.Load.warmup:type_name -> stampede.v1.Warmup
+	12, // 19: stampede.v1.Load.stages:type_name -> stampede.v1.Stage
+	19, // 20: stampede.v1.Load.skip_idle_min:type_name -> google.protobuf.Duration
+	19, // 21: stampede.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	19, // 22: stampede.v1.Stage.duration:type_name -> google.protobuf.Duration
+	19, // 23: stampede.v1.Stage.think_time:type_name -> google.protobuf.Duration
+	13, // 24: stampede.v1.Stage.replay:type_name -> stampede.v1.Replay
+	19, // 25: stampede.v1.Replay.offset:type_name -> google.protobuf.Duration
+	19, // 26: stampede.v1.Sessions.separate_interval:type_name -> google.protobuf.Duration
+	19, // 27: stampede.v1.Slo.ttft:type_name -> google.protobuf.Duration
+	19, // 28: stampede.v1.Slo.tpot:type_name -> google.protobuf.Duration
+	19, // 29: stampede.v1.Slo.e2e:type_name -> google.protobuf.Duration
+	19, // 30: stampede.v1.Limits.request_timeout:type_name -> google.protobuf.Duration
+	19, // 31: stampede.v1.Limits.max_run_time:type_name -> google.protobuf.Duration
+	19, // 32: stampede.v1.Limits.drain_timeout:type_name -> google.protobuf.Duration
+	19, // 33: stampede.v1.Limits.time_tolerance:type_name -> google.protobuf.Duration
+	19, // 34: stampede.v1.Limits.lateness_p99:type_name -> google.protobuf.Duration
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_stampede_v1_spec_proto_init() }
@@ -1697,18 +1964,19 @@ func file_stampede_v1_spec_proto_init() {
 	file_stampede_v1_spec_proto_msgTypes[0].OneofWrappers = []any{}
 	file_stampede_v1_spec_proto_msgTypes[1].OneofWrappers = []any{}
 	file_stampede_v1_spec_proto_msgTypes[2].OneofWrappers = []any{}
-	file_stampede_v1_spec_proto_msgTypes[4].OneofWrappers = []any{}
-	file_stampede_v1_spec_proto_msgTypes[6].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[3].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[7].OneofWrappers = []any{}
 	file_stampede_v1_spec_proto_msgTypes[9].OneofWrappers = []any{}
-	file_stampede_v1_spec_proto_msgTypes[10].OneofWrappers = []any{}
-	file_stampede_v1_spec_proto_msgTypes[11].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[12].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[13].OneofWrappers = []any{}
+	file_stampede_v1_spec_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stampede_v1_spec_proto_rawDesc), len(file_stampede_v1_spec_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
