@@ -63,9 +63,11 @@ func (s *shard) newEntry(p *phase, v *visit, turn int, index, k int64) *entry {
 	in := target.Input{
 		ID:           requestID(s.ref.RunID, index),
 		Messages:     messages,
-		Model:        s.run.spec.ModelOf(v.session.Index),
 		OutputTokens: t.OutputTokens,
 		KeepAnswer:   turn+1 < len(v.session.Turns) || s.run.tokens != nil,
+	}
+	if s.run.mixed {
+		in.Model = s.run.spec.ModelOf(v.session.Index)
 	}
 	e.call, e.err = s.run.doer.Prepare(in)
 	s.live.add(e)

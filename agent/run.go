@@ -43,6 +43,7 @@ type run struct {
 	plan   *schedule.Plan
 	doer   Doer
 	tokens *tokenizer.Tokenizer // nil: none
+	mixed  bool                 // sessions ask different models
 	close  func()               // nil when there is nothing to close
 
 	anchor atomic.Int64 // process-monotonic instant of the run's anchor
@@ -161,6 +162,7 @@ func (r *run) open(ctx context.Context, start *stampedev1.StartShard) error {
 	if c, ok := doer.(interface{ Close() }); ok {
 		r.close = c.Close
 	}
+	r.mixed = len(spec.Endpoint.Models) > 0
 	r.spec, r.corpus, r.plan, r.doer = spec, plan.Play(corpus), plan, doer
 	return nil
 }

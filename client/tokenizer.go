@@ -8,40 +8,48 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
+	"github.com/stampede-bench/stampede/internal/gather"
+	"github.com/stampede-bench/stampede/internal/hub"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/tokenizer"
 )
 
-// TokenizerFile finds the tokenizer.json that a name means on this host: a file,
-// or owner/name or hf://owner/name[@revision] in the cache of the Hugging Face
-// hub. It is nil for what needs no file: the built-in ones and the server's own.
-func TokenizerFile(name string, open func(path string) (io.ReadCloser, error), lookupEnv func(string) (string, bool)) ([]byte, error) {
+// TokenizerFile finds the tokenizer.json that a name means: a file of this host, or
+// owner/name or hf://owner/name[@revision] on the Hugging Face hub or in its cache
+// here. It is nil for what needs no file: the built-in ones and the server's own.
+func TokenizerFile(ctx context.Context, d workload.Dataset, open func(path string) (io.ReadCloser, error), env gather.Env) ([]byte, error) {
+	name := d.Tokenizer
 	if name == "" || name == workload.TokenizerServer || tokenizer.IsBuiltin(name) {
 		return nil, nil
 	}
-	repo, isRepo := hubName(name)
 	if !strings.HasPrefix(name, "hf://") {
 		data, err := readTokenizer(name, open)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return data, err
 		}
 	}
-	if !isRepo {
+	m := hubPattern.FindStringSubmatch(name)
+	if m == nil || strings.Contains(name, "..") {
 		return nil, fmt.Errorf("dataset.tokenizer: %q is neither a file, nor built in (%s and OpenAI's models), nor a name on the hub (owner/name): %w",
 			name, strings.Join(tokenizer.Encodings, ", "), fs.ErrNotExist)
 	}
-	folder := hubCache(lookupEnv)
-	path, err := repo.cached(folder)
+	client, err := env.Hub(d)
 	if err != nil {
-		return nil, fmt.Errorf("dataset.tokenizer: %q is not a file here, and not in the hub's cache in %s; give the path of a tokenizer.json: %w", name, folder, err)
+		return nil, fmt.Errorf("dataset.tokenizer: %w", err)
 	}
-	return readTokenizer(path, open)
+	path, err := client.File(ctx, hub.Model, m[1], m[2], "tokenizer.json")
+	if err != nil {
+		return nil, fmt.Errorf("dataset.tokenizer: %w", err)
+	}
+	return readTokenizer(path, func(path string) (io.ReadCloser, error) { return os.Open(path) })
 }
+
+// hubPattern is a repository of the hub and perhaps a revision of it.
+var hubPattern = regexp.MustCompile(`^(?:hf://)?([A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*)(?:@([A-Za-z0-9][A-Za-z0-9._/-]*))?$`)
 
 func readTokenizer(path string, open func(string) (io.ReadCloser, error)) ([]byte, error) {
 	file, err := open(path)
@@ -56,57 +64,14 @@ func readTokenizer(path string, open func(string) (io.ReadCloser, error)) ([]byt
 	return data, nil
 }
 
-// hubRepo is a model on the hub.
-type hubRepo struct{ owner, name, revision string }
-
-var hubPattern = regexp.MustCompile(`^(?:hf://)?([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*)(?:@([A-Za-z0-9][A-Za-z0-9._/-]*))?$`)
-
-func hubName(name string) (hubRepo, bool) {
-	m := hubPattern.FindStringSubmatch(name)
-	if m == nil || strings.Contains(name, "..") {
-		return hubRepo{}, false
-	}
-	r := hubRepo{m[1], m[2], m[3]}
-	if r.revision == "" {
-		r.revision = "main"
-	}
-	return r, true
-}
-
-// hubCache is where the hub's own tools keep files.
-func hubCache(lookupEnv func(string) (string, bool)) string {
-	if lookupEnv == nil {
-		lookupEnv = os.LookupEnv
-	}
-	for _, place := range []struct{ variable, below string }{{"HF_HUB_CACHE", ""}, {"HF_HOME", "hub"}, {"XDG_CACHE_HOME", "huggingface/hub"}} {
-		if v, ok := lookupEnv(place.variable); ok && v != "" {
-			return filepath.Join(v, filepath.FromSlash(place.below))
-		}
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".cache", "huggingface", "hub")
-}
-
-// cached is the path of the tokenizer in the cache's layout: a branch's file in
-// refs names the snapshot.
-func (r hubRepo) cached(folder string) (string, error) {
-	repo := filepath.Join(folder, "models--"+r.owner+"--"+r.name)
-	snapshot := r.revision
-	if ref, err := os.ReadFile(filepath.Join(repo, "refs", filepath.FromSlash(r.revision))); err == nil {
-		snapshot = strings.TrimSpace(string(ref))
-	}
-	path := filepath.Join(repo, "snapshots", filepath.Base(snapshot), "tokenizer.json")
-	_, err := os.Stat(path)
-	return path, err
-}
-
 // resolveTokenizer uploads the tokenizer that a spec names, so that neither
 // controller nor agents need this host's files.
 func (c *Client) resolveTokenizer(ctx context.Context, d *workload.Dataset) error {
-	data, err := TokenizerFile(d.Tokenizer, c.openFile, c.lookupEnv)
+	lookup := c.lookupEnv
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	data, err := TokenizerFile(ctx, *d, c.openFile, gather.Env{Lookup: lookup, Progress: c.progress, Notice: c.notice})
 	if errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(d.Tokenizer, "hf://") {
 		return nil // perhaps the controller has it
 	}

@@ -1,13 +1,14 @@
 package client
 
 import (
-	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stampede-bench/stampede/internal/gather"
+	"github.com/stampede-bench/stampede/workload"
 )
 
 func TestTokenizerFile(t *testing.T) {
@@ -23,35 +24,33 @@ func TestTokenizerFile(t *testing.T) {
 		}
 	}
 	write("own.json", "own")
-	write("hub/models--acme--tiny/refs/main", "0123abc\n")
-	write("hub/models--acme--tiny/snapshots/0123abc/tokenizer.json", "main's")
-	write("hub/models--acme--tiny/snapshots/fff/tokenizer.json", "fff's")
-	env := func(name string) (string, bool) {
-		if name == "HF_HOME" {
-			return dir, true
-		}
-		return "", false
-	}
+	sha := strings.Repeat("0123abcd", 5)
+	write("hub/models--acme--tiny/refs/main", sha)
+	write("hub/models--acme--tiny/snapshots/"+sha+"/tokenizer.json", "main's")
+	env := gather.Env{Lookup: func(name string) (string, bool) {
+		v, ok := map[string]string{"HF_HOME": dir, "HF_HUB_OFFLINE": "1"}[name]
+		return v, ok
+	}}
 	open := func(path string) (io.ReadCloser, error) { return os.Open(path) }
 	for name, want := range map[string]string{
 		"": "", "server": "", "cl100k_base": "", "gpt-4o": "",
 		filepath.Join(dir, "own.json"): "own",
-		"acme/tiny":                    "main's", "hf://acme/tiny": "main's", "hf://acme/tiny@fff": "fff's", "acme/tiny@main": "main's",
+		"acme/tiny":                    "main's", "hf://acme/tiny": "main's", "acme/tiny@main": "main's", "acme/tiny@" + sha: "main's",
 	} {
-		got, err := TokenizerFile(name, open, env)
+		got, err := TokenizerFile(t.Context(), workload.Dataset{Tokenizer: name}, open, env)
 		if err != nil || string(got) != want {
 			t.Errorf("%q: %q, %v, want %q", name, got, err, want)
 		}
 	}
 	for name, want := range map[string]string{
 		"nothing.json":       "neither a file, nor built in",
-		"acme/other":         "not in the hub's cache in " + filepath.Join(dir, "hub"),
-		"hf://acme/tiny@eee": "not in the hub's cache",
+		"acme/other":         "acme/other/tokenizer.json",
+		"hf://acme/tiny@eee": "acme/tiny/tokenizer.json",
 		"hf://acme":          "nor a name on the hub",
 		"acme/../tiny":       "nor a name on the hub",
 	} {
-		_, err := TokenizerFile(name, open, env)
-		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), want) {
+		_, err := TokenizerFile(t.Context(), workload.Dataset{Tokenizer: name}, open, env)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", name, err, want)
 		}
 	}

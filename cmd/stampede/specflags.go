@@ -124,7 +124,7 @@ func addSpecFlags(f *pflag.FlagSet) *specFlags {
 	f.IntVar(&s.agents, "agents", 0, "agents in this process (default 1), or of the controller's (default all)")
 	f.DurationVar(&s.waitReady, "wait-ready", 0, "wait for the endpoint to answer")
 	f.BoolVar(&s.noPreflight, "no-preflight", false, "skip the one request that checks key, path and model before the load")
-	f.StringVar(&s.tokenizer, "tokenizer", "", "tokenizer for exact lengths and as a check on usage: cl100k_base, gpt-4o, a tokenizer.json `FILE`, owner/name of the hub's cache, or server")
+	f.StringVar(&s.tokenizer, "tokenizer", "", "tokenizer for exact lengths and as a check on usage: cl100k_base, gpt-4o, a tokenizer.json `FILE`, owner/name of the hub, or server")
 	f.BoolVar(&s.flushCache, "flush-cache", false, "empty the server's prefix cache before the first stage and between drained stages, where it has a route for that")
 	s.sessionFlags.add(f)
 	s.mediaFlags.add(f)

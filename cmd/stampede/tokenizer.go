@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"os"
 
 	"github.com/stampede-bench/stampede/client"
+	"github.com/stampede-bench/stampede/internal/gather"
 	"github.com/stampede-bench/stampede/simulate"
 	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/dataset"
@@ -16,7 +18,8 @@ import (
 
 // openTokenizer loads the tokenizer that a name means on this host.
 func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
-	data, err := client.TokenizerFile(name, func(path string) (io.ReadCloser, error) { return os.Open(path) }, os.LookupEnv)
+	d := workload.Dataset{Tokenizer: name}
+	data, err := client.TokenizerFile(context.Background(), d, func(path string) (io.ReadCloser, error) { return os.Open(path) }, gather.Env{Lookup: os.LookupEnv})
 	if err != nil {
 		return nil, usageError(err, "")
 	}

@@ -24,6 +24,8 @@ var pages = []page{
 	{path: "docs/security.md", hosts: []string{"bench-0.internal"}},
 	{path: "docs/quickstart.md", short: true},
 	{path: "docs/traces.md"},
+	{path: "docs/tokenizers.md", short: true},
+	{path: "docs/multimodal.md", short: true},
 	{path: "docs/howto/capacity.md", short: true},
 	{path: "docs/howto/compare.md", short: true},
 	{path: "docs/howto/gate.md", short: true},
