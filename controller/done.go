@@ -139,6 +139,9 @@ func mergeAudit(a, b *stampedev1.SelfAudit) *stampedev1.SelfAudit {
 		MemoryMaxBytes:           max(a.MemoryMaxBytes, b.MemoryMaxBytes),
 		ColdConnectionCount:      max(a.ColdConnectionCount, b.ColdConnectionCount),
 		CpuWaitSeconds:           max(a.CpuWaitSeconds, b.CpuWaitSeconds),
+
+		CheckedUsageTokenCount:     a.CheckedUsageTokenCount + max(b.CheckedUsageTokenCount, 0),
+		CheckedTokenizerTokenCount: a.CheckedTokenizerTokenCount + max(b.CheckedTokenizerTokenCount, 0),
 	}
 }
 

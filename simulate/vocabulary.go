@@ -20,12 +20,13 @@ func makeVocabulary() []word {
 	return append(v, word{` \"quoted\"`, ` "quoted"`}, word{`\n`, "\n"}, word{` C:\\`, ` C:\`})
 }
 
-// ofOneToken is the vocabulary less what a tokenizer doesn't take for one token.
+// ofOneToken is the vocabulary less what a tokenizer doesn't take for one token, or
+// not when it stands twice.
 // Counting all of a reply's words then gives the number that usage tells.
 func ofOneToken(count func(text string) int) []word {
 	base := count(vocabulary[0].plain)
 	return slices.DeleteFunc(slices.Clone(vocabulary), func(w word) bool {
-		return count(vocabulary[0].plain+w.plain) != base+1
+		return count(vocabulary[0].plain+w.plain) != base+1 || count(vocabulary[0].plain+w.plain+w.plain) != base+2
 	})
 }
 
