@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/schedule"
 )
 
 // progress is how far the shard has come; nil before it is prepared.
@@ -20,10 +21,22 @@ func (s *shard) progress() *stampedev1.ShardProgress {
 	for _, p := range phases {
 		m.OpenSessionCount += max(0, p.begun.Load()-p.ended.Load())
 	}
-	if p := current(phases); p != nil {
+	if p := dealing(phases, int(s.opened.Load())); p != nil {
 		m.Phase, m.NextSession = int32(p.Index), p.next.Load()
 	}
 	return m
+}
+
+// dealing is the closed loop that deals, whose permits follow what is told of it,
+// though entries of an open loop before it may still wait for theirs; else the
+// current phase.
+func dealing(phases []*phase, opened int) *phase {
+	for _, p := range phases[:min(opened, len(phases))] {
+		if p.Kind == schedule.Closed && !p.dispatched.Load() {
+			return p
+		}
+	}
+	return current(phases)
 }
 
 // current is the phase that is being dispatched: the first with a place in time

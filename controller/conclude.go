@@ -35,7 +35,7 @@ func (r *run) conclude(err error, ended time.Time) {
 		r.write(rep, raw, hash)
 	}
 	progress := r.progress(time.Now())
-	r.log.Info("run ended", "state", state, "reason", reason, "succeeded", sum.Succeeded, "planned", sum.Planned)
+	r.log.Info("run ended", "state", state, "reason", reason, "succeeded", sum.Succeeded, "planned", r.sum(r.phases[r.firstStagePhase():]).Planned)
 	r.end(func(row *store.Run) {
 		row.State, row.Reason, row.Hint, row.EndTime = state, reason, hintOf(err), ended
 		row.Report, row.WorkloadHash, row.Progress = raw, hash, progress

@@ -49,6 +49,9 @@ func (r *run) loseShard(s *shard) {
 			continue
 		}
 		until := p.permitted(had, i)
+		if p.drawn() && until > s.fromIn(p) {
+			r.planSessions(p, until) // it told that it had drawn them; no sample need have come
+		}
 		lost := r.settle(p, measure.Lost, func(k int64) bool {
 			return k < until && k >= s.fromIn(p) && p.owns(s.ref.Shard, k)
 		})

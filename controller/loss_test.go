@@ -117,6 +117,31 @@ func TestAgentKilledInClosedLoop(t *testing.T) {
 	}
 }
 
+// TestAgentKilledInALoopThatTimeEnds: what it had told that it had drawn, and whose
+// outcome died with it, has rows and counts as lost.
+func TestAgentKilledInALoopThatTimeEnds(t *testing.T) {
+	inBubble(t, Config{RejoinGrace: time.Second}, func(r *rig) {
+		agents := []*fake{r.agent("a").join(), r.agent("b").join()}
+		agents[1].latency = 3 * time.Second
+		id := r.run(endpoint + "load: {stages: [{concurrency: 40, duration: 30s}]}")
+		r.sleep(2*time.Second + 200*time.Millisecond) // the first round of b is in flight
+		agents[1].heartbeat()
+		r.settled()
+		agents[1].kill()
+		end := r.finished(id)
+		rows := r.samples(id)
+		for index := range agents[1].served {
+			if rows[index].GetOutcome() != stampedev1.Outcome_OUTCOME_LOST {
+				t.Errorf("entry %d was sent by the agent that died: %v, want it lost", index, rows[index].GetOutcome())
+			}
+		}
+		p := end.GetProgress()
+		if len(agents[1].served) != 20 || p.GetLostCount() != 20 || p.GetPlannedCount() != p.GetSucceededCount()+20 {
+			t.Errorf("%d sent by the agent that died; %v", len(agents[1].served), p)
+		}
+	})
+}
+
 func TestCutShorterThanTheLease(t *testing.T) {
 	for _, stage := range []string{"{rate: 30, arrival: constant, duration: 20s}", "{concurrency: 6, requests: 2000}", "{concurrency: 6, duration: 20s}"} {
 		t.Run(stage, func(t *testing.T) {
