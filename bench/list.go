@@ -4,9 +4,9 @@ import "time"
 
 // workloads is all that can be measured.
 func workloads() []workload {
-	return []workload{
+	return append([]workload{
 		steady(), starved(), burst(), closed(), highest(), held(), sustained(),
-	}
+	}, floods()...)
 }
 
 // acceptance is the load that all are compared by.

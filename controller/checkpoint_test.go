@@ -20,6 +20,7 @@ import (
 
 	"github.com/stampede-bench/stampede/controller/journal"
 	"github.com/stampede-bench/stampede/controller/store"
+	"github.com/stampede-bench/stampede/internal/firehose"
 	"github.com/stampede-bench/stampede/internal/wire"
 	"github.com/stampede-bench/stampede/measure"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
@@ -181,7 +182,7 @@ func load(rng *rand.Rand, refs []wire.Ref, entries int64, perBatch int) [][][]by
 		for part := range slices.Chunk(own, perBatch) {
 			b := wire.AppendBatch(nil, ref, int64(len(batches[i])+1))
 			for _, k := range part {
-				reply(&s, rng, k, k*5_000_000, 1+rng.IntN(8))
+				firehose.Reply(&s, rng, k, k*5_000_000, 1+rng.IntN(8))
 				if rng.IntN(10) == 0 {
 					s.Status = []measure.Status{measure.Failed, measure.TimedOut, measure.Cancelled}[rng.IntN(3)]
 					s.ErrorKind, s.ErrorMessage = "stalled", fmt.Sprint("after ", k)
