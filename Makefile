@@ -92,6 +92,10 @@ fault: ## Kill, stop and cut off real processes during runs, and hold what is re
 soak: ## Do the same in random order for SOAK (default 10m); SEED=n does one again
 	STAMPEDE_SOAK=$${SOAK:-10m} STAMPEDE_SEED=$${SEED:-} $(GO) test -count 1 -timeout 24h -v -run TestSoak ./e2e/fault/
 
+.PHONY: large
+large: ## Run a dataset of 2 GB and hold the memory that takes
+	STAMPEDE_LARGE=1 $(GO) test -count 1 -timeout 30m -v -run TestHugeFilesAreStreamed ./e2e/
+
 .PHONY: fleet
 fleet: ## Run FLEET (default 1000) agents in one process and print what they take
 	STAMPEDE_FLEET=$${FLEET:-1000} $(GO) test -count 1 -timeout 9m -v ./e2e/fleet/

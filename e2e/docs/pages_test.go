@@ -26,6 +26,7 @@ var pages = []page{
 	{path: "docs/traces.md"},
 	{path: "docs/tokenizers.md", short: true},
 	{path: "docs/multimodal.md", short: true},
+	{path: "docs/datasets.md"},
 	{path: "docs/howto/capacity.md", short: true},
 	{path: "docs/howto/compare.md", short: true},
 	{path: "docs/howto/gate.md", short: true},
