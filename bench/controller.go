@@ -36,12 +36,12 @@ func floods() []workload {
 	return []workload{
 		{
 			name: "controller", title: "controller on one core: outcomes of 1 token, folded, journalled and acknowledged",
-			tools:   []tool{{"stampede", flood{samples: 2_000_000, tokens: 1, agents: 8, span: 30 * time.Second}.run}},
+			tools:   []tool{{"stampede", flood{samples: 500_000, tokens: 1, agents: 8, span: 30 * time.Second}.run}},
 			columns: columns, goals: []goal{{figure: "samples_per_cpu_s", least: 200_000}},
 		},
 		{
 			name: "controller64", title: "the same with outcomes of 64 tokens",
-			tools:   []tool{{"stampede", flood{samples: 500_000, tokens: 64, agents: 8, span: 30 * time.Second}.run}},
+			tools:   []tool{{"stampede", flood{samples: 150_000, tokens: 64, agents: 8, span: 30 * time.Second}.run}},
 			columns: columns, goals: []goal{{figure: "samples_per_cpu_s", least: 50_000}},
 		},
 	}
