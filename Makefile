@@ -196,12 +196,13 @@ baseline: breaking ## Promise the proto files as they are: breaking compares wit
 	buf build --exclude-source-info -o $(BASELINE)
 
 .PHONY: generate
-generate: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc $(BIN)/protoc-gen-grpc-gateway $(BIN)/protoc-gen-openapiv3 ## Generate Go and the HTTP API from the proto files
+generate: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc $(BIN)/protoc-gen-grpc-gateway $(BIN)/protoc-gen-openapiv3 $(BIN)/protoc-gen-stampededoc ## Generate Go, the HTTP API and the reference pages from the proto files and the commands
 	buf generate
+	$(GO) test -count 1 -run 'MetricsPage|Reference' ./report ./cmd/stampede -update-docs
 
 .PHONY: checkgenerate
 checkgenerate: generate ## Fail when generated code differs from what is committed
-	@test -z "$$(git status --porcelain -- proto controller/gateway/restapi)" || { git status --porcelain -- proto controller/gateway/restapi; echo "generated code differs: run make generate and commit"; exit 1; }
+	@test -z "$$(git status --porcelain -- proto controller/gateway/restapi docs)" || { git status --porcelain -- proto controller/gateway/restapi docs; echo "generated code differs: run make generate and commit"; exit 1; }
 
 .PHONY: clean
 clean: ## Remove what was built
@@ -219,6 +220,10 @@ $(BIN)/vegeta: tools/peers/go.mod
 	@mkdir -p $(BIN)
 	CGO_ENABLED=0 $(GO) build -C tools/peers -o ../../$(BIN)/ github.com/tsenart/vegeta/v12
 	@touch $@
+
+$(BIN)/protoc-gen-stampededoc: tools/go.mod $(wildcard tools/protoc-gen-stampededoc/*.go)
+	@mkdir -p $(BIN)
+	$(GO) build -C tools -o ../$@ ./protoc-gen-stampededoc
 
 $(BIN)/golangci-lint: tools/lint/go.mod
 	@mkdir -p $(BIN)
