@@ -19,7 +19,7 @@ import (
 
 // pages are those whose commands are run. A page is added by a line here.
 var pages = []page{
-	{path: "README.md", section: "### Many hosts"},
+	{path: "README.md", short: true},
 	{path: "docs/http.md"},
 	{path: "docs/security.md", hosts: []string{"bench-0.internal"}},
 	{path: "docs/quickstart.md", short: true},
@@ -31,6 +31,7 @@ var pages = []page{
 	{path: "docs/howto/compare.md", short: true},
 	{path: "docs/howto/gate.md", short: true},
 	{path: "docs/howto/many-hosts.md", short: true},
+	{path: "docs/howto/replay.md", short: true},
 }
 
 // page is a page whose commands are run.
