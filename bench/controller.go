@@ -36,7 +36,7 @@ func floods() []workload {
 	return []workload{
 		{
 			name: "controller", title: "controller on one core: outcomes of 1 token, folded, journalled and acknowledged",
-			tools:   []tool{{"stampede", flood{samples: 500_000, tokens: 1, agents: 8, span: 30 * time.Second}.run}},
+			tools:   []tool{{"stampede", flood{samples: 600_000, tokens: 1, agents: 8, span: 30 * time.Second}.run}},
 			columns: columns, goals: []goal{{figure: "samples_per_cpu_s", least: 200_000}},
 		},
 		{
