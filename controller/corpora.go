@@ -79,7 +79,7 @@ func (f files) keepUpload(ctx context.Context, name, schema string, r io.Reader,
 	if err != nil {
 		return stored{}, fmt.Errorf("keep data %.80q: %w", name, err)
 	}
-	return f.keepCorpus(ctx, name, []source.Input{{Name: name, Data: tmp, Size: size}}, source.Options{Schema: schema})
+	return f.keepCorpus(ctx, name, []source.Input{{Name: name, Data: tmp, Size: size}}, source.Options{Schema: schema, Plain: true})
 }
 
 // keepVerbatim keeps what comes as a stream under the hash of its bytes.

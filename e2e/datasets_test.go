@@ -205,6 +205,34 @@ func TestOriginalsDatasetsByName(t *testing.T) {
 	}
 }
 
+// The original's visits: turns follow one another with the answers that came, at
+// the recorded times, brought together.
+func TestOriginalsVisits(t *testing.T) {
+	h := startHub(t)
+	c := harness.StartCluster(t, 2)
+	s := site{t: t, base: "http://" + c.HTTP}
+	server := listen(t)
+	for name, turns := range map[string]int{"arena": 4, "oasst1": 14, "dolly": 2, "openorca": 4} {
+		body := `{"url": "` + server.url() + `", "model": "m", "dataset_name": "` + name + `", "endpoint_type": "vllm",
+			"dataset_config": {"compression_ratio": 20}, "kwargs": {"human_input_wps": 1000, "max_tokens": 5, "skip_idle_min": 0.2, "hf_auth_key": "` + h.Token + `"}}`
+		if name == "oasst1" {
+			body = strings.Replace(body, `"compression_ratio": 20`, `"compression_ratio": 20, "separate_req_in_one_visit": true`, 1)
+		}
+		id := strings.Trim(s.do(http.MethodPost, "/register_and_start_test", body).body, "\"\n")
+		if got := s.ended(id); got != "finish" {
+			t.Errorf("%s: %s, %s", name, got, s.do(http.MethodGet, "/error_info/"+id, "").body)
+		}
+		heard := server.heard()
+		if len(heard) != turns {
+			t.Errorf("%s: %d requests, the data has %d turns: %q", name, len(heard), turns, heard)
+		}
+		live := "user: Name a river in Spain.\nassistant: well said\nuser: How long is it?\n"
+		if all := strings.Join(heard, ""); name == "arena" && !strings.Contains(all, live) {
+			t.Errorf("the second turn does not carry the answer that came: %s", all)
+		}
+	}
+}
+
 // A file of the caller goes to the controller and from there to its agents.
 func TestCallersFileOnAController(t *testing.T) {
 	c := harness.StartCluster(t, 2)

@@ -51,7 +51,7 @@ func newDatasetListCommand(io streams) *cobra.Command {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", d.Name, there, d.Repository, d.Description)
 			}
 			fmt.Fprintf(w, "hf://OWNER/NAME\t\t\t%s\n", "any dataset of the hub: hf://OWNER/NAME[@REVISION][/CONFIG/SPLIT]")
-			fmt.Fprintf(w, "FILE\t\t\t%s\n", "JSON, JSONL, CSV, TSV, Parquet, Arrow; packed by gzip or zstd; or a corpus")
+			fmt.Fprintf(w, "FILE\t\t\t%s\n", "JSON, JSONL, CSV, TSV, Parquet; packed by gzip or zstd; or a corpus")
 			return w.Flush()
 		},
 	}

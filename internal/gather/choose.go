@@ -179,7 +179,7 @@ func isData(name string) bool {
 		return false
 	}
 	switch path.Ext(base) {
-	case ".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".arrow":
+	case ".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv":
 		return true
 	}
 	return false
@@ -210,7 +210,7 @@ func byName(name workload.HubName, files []string) []string {
 
 // oneForm keeps files of one ending: many repositories hold the same rows twice.
 func oneForm(files []string) []string {
-	for _, ending := range []string{".parquet", ".jsonl", ".json", ".csv", ".tsv", ".ndjson", ".arrow"} {
+	for _, ending := range []string{".parquet", ".jsonl", ".json", ".csv", ".tsv", ".ndjson"} {
 		kept := slices.DeleteFunc(slices.Clone(files), func(f string) bool {
 			return path.Ext(strings.TrimSuffix(strings.TrimSuffix(f, ".gz"), ".zst")) != ending
 		})

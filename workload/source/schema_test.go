@@ -13,10 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 
@@ -202,38 +198,6 @@ func arenaParquet(t testing.TB, copies int) []byte {
 	return b.Bytes()
 }
 
-func arrowOf(t testing.TB, file bool) []byte {
-	t.Helper()
-	schema := arrow.NewSchema([]arrow.Field{
-		{Name: "instruction", Type: arrow.BinaryTypes.String},
-		{Name: "context", Type: arrow.BinaryTypes.String, Nullable: true},
-		{Name: "response", Type: arrow.BinaryTypes.String},
-	}, nil)
-	record, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, bytes.NewReader(jsonArray(testdata(t, "dolly.jsonl"))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	var w interface {
-		Write(arrow.RecordBatch) error
-		Close() error
-	}
-	if w = ipc.NewWriter(&b, ipc.WithSchema(schema)); file {
-		if w, err = ipc.NewFileWriter(&b, ipc.WithSchema(schema)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 2 {
-		if err := w.Write(record); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
 func jsonArray(lines []byte) []byte {
 	return []byte("[" + strings.Join(strings.Split(strings.TrimSpace(string(lines)), "\n"), ",\n") + "]")
 }
@@ -243,6 +207,9 @@ func TestParquet(t *testing.T) {
 	if err != nil || len(records) != 210 {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
+	if _, _, err := read("a.parquet", arenaParquet(t, 1), Options{Plain: true}); err == nil || !strings.Contains(err.Error(), "Parquet is not taken from callers") {
+		t.Errorf("a stranger's Parquet: %v", err)
+	}
 	want, _, err := read("arena.jsonl", testdata(t, "arena.jsonl"), Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -250,15 +217,6 @@ func TestParquet(t *testing.T) {
 	for i, r := range records {
 		if !reflect.DeepEqual(r, want[i%3]) {
 			t.Fatalf("record %d: %s", i, brief(r))
-		}
-	}
-}
-
-func TestArrow(t *testing.T) {
-	for _, file := range []bool{false, true} {
-		records, _, err := read("a.arrow", arrowOf(t, file), Options{})
-		if err != nil || len(records) != 4 || records[2].Turns[0].Answer != "In 1913." || records[3].OffsetNanos != int64(3*time.Second) {
-			t.Errorf("file %v: %v, %v", file, records, err)
 		}
 	}
 }
@@ -336,7 +294,6 @@ func TestPackedFilesThatAreBroken(t *testing.T) {
 		"not gzip":     {[]byte{0x1f, 0x8b, 1, 2, 3}, "f.jsonl.gz: "},
 		"parquet.gz":   {packed(t, arenaParquet(t, 1), ".gz"), "f.jsonl.gz: holds a Parquet file, which can't be read through compression"},
 		"parquet, cut": {arenaParquet(t, 50)[:3000], "f.jsonl.gz: row 1: "},
-		"arrow, cut":   {arrowOf(t, false)[:200], "f.jsonl.gz: row 1: "},
 	} {
 		_, _, err := read("f.jsonl.gz", c.data, Options{})
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {

@@ -40,6 +40,10 @@ type Options struct {
 	// Most ends reading after so many records, where the records come in the order
 	// of the rows. 0: all.
 	Most int64
+	// Plain refuses Parquet: what reads it believes what a file says of its own
+	// sizes, and one that is damaged on purpose takes all memory. It is for data that
+	// strangers send.
+	Plain bool
 	// ReadFile reads a file that a part of a message names. Default: such parts are
 	// errors.
 	ReadFile func(path string) ([]byte, error)
@@ -136,7 +140,7 @@ func (r *Reader) input(in Input, yield func(dataset.Record, error) bool) bool {
 		}
 		in.Data, in.Size = data, size
 	}
-	rows, err := open(in)
+	rows, err := open(in, r.options.Plain)
 	if err != nil {
 		yield(dataset.Record{}, err)
 		return false
@@ -223,7 +227,7 @@ type opened struct {
 const sniffBytes = 4096
 
 // open tells the form of a file by what it holds.
-func open(in Input) (opened, error) {
+func open(in Input, plain bool) (opened, error) {
 	head := make([]byte, min(in.Size, sniffBytes))
 	if _, err := in.Data.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return opened{}, fmt.Errorf("%s: %w", in.Name, err)
@@ -238,9 +242,10 @@ func open(in Input) (opened, error) {
 	switch kind := binaryForm(head); kind {
 	case "":
 	case formParquet:
+		if plain {
+			return opened{}, fmt.Errorf("%s: Parquet is not taken from callers; stampede dataset convert makes a corpus of it, and the stampede command and the SDK do so by themselves", in.Name)
+		}
 		return opened{rows: parquetRows(in)}, nil
-	case formArrow:
-		return opened{rows: arrowRows(in, head)}, nil
 	default:
 		return opened{}, fmt.Errorf("%s: %s files can't be read", in.Name, kind)
 	}
