@@ -88,6 +88,7 @@ func (f *agentFlags) run(ctx context.Context, out io.Writer, log *slog.Logger) e
 	}
 	defer conn.Close()
 	procs.Spare(sleepingThreads)
+	procs.Collect()
 	name := f.name
 	if name == "" {
 		host, _ := os.Hostname()

@@ -159,6 +159,7 @@ func (f *runFlags) connect(spec *workload.Spec, io streams) (*client.Client, fun
 		return c, func() { _ = c.Close() }, nil
 	}
 	procs.Spare(sleepingThreads)
+	procs.Collect()
 	env := gatherEnv(io.err)
 	local, err := stampede.New(stampede.Config{
 		Agents: max(spec.Agents, 1), Version: versionString(), Logger: logger(io.err, f.verbose), Progress: env.Progress, Notice: env.Notice,
