@@ -155,6 +155,9 @@ func (r *run) window(p *phase, ended time.Time) (base, end int64) {
 		base, end = r.permits.moved(p.Phase, p.base)
 	case p.Duration > 0:
 		end = p.base + p.Duration
+		if p.lastSent > p.base && p.Sessions != schedule.Unbounded && r.begunIn(p) >= p.Sessions {
+			end = min(end, p.lastSent) // its requests were the bound reached first
+		}
 	case p.lastSent > p.base:
 		end = p.lastSent
 	case p.dispatchEnd > 0:

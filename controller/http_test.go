@@ -4,7 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/stampede-bench/stampede/controller/gateway"
+	"github.com/stampede-bench/stampede/workload"
 )
 
 func TestArtefactsAreOfTheIDAlone(t *testing.T) {
@@ -41,4 +45,29 @@ func TestArtefactsAreOfTheIDAlone(t *testing.T) {
 			t.Errorf("%s: %v, want %v", id, names, want)
 		}
 	}
+}
+
+// TestARunTellsWhatReadingItsSpecHadToSay: the old routes answer with an id alone,
+// so the report is where their callers read it.
+func TestARunTellsWhatReadingItsSpecHadToSay(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		r.agent("a").join()
+		p, err := workload.ParseFull([]byte(`{"url": "http://127.0.0.1:1/v1", "model": "m", "endpoint_type": "openai", "dataset_name": "synthesizer",
+			"dataset_config": {"func": "lambda t: 5 if t < 1 else None", "prompt_source": "synthetic"}, "kwargs": {"tempratur": 1}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, err := control{r.c}.Register(gateway.NewTest{Spec: p.Spec, Notices: p.Notices})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.start(row.ID)
+		r.states(row.ID)
+		notices := r.parsed(row.ID).Verdict.Notices
+		for _, want := range []string{"tempratur", "lengths not given"} {
+			if n := strings.Count(strings.Join(notices, "\n"), want); n != 1 {
+				t.Errorf("%q is told %d times: %q", want, n, notices)
+			}
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/stampede-bench/stampede/controller/store"
@@ -157,8 +158,25 @@ func newRun(c *Controller, row *store.Run, spec *workload.Spec) *run {
 		c:       c, id: row.ID, testID: row.TestID, spec: spec, eff: eff,
 		log: c.log.With("run", row.ID), mail: newMailbox(),
 		permits: newPermits(c.cfg.Lease+c.cfg.Heartbeat, int64(eff.Limits.MaxRunTime.D())),
-		state:   stampedev1.State_STATE_PENDING, facts: facts{notices: notices},
+		state:   stampedev1.State_STATE_PENDING, facts: facts{notices: c.saidOf(row.TestID, notices)},
 	}
+}
+
+// saidOf are the notices of a test's registration: what reading its spec had to
+// say, which only the report tells a caller of the old routes, before what was
+// assumed.
+func (c *Controller) saidOf(testID string, assumed []string) []string {
+	t := c.store.Test(nil, testID)
+	if t == nil {
+		return assumed
+	}
+	said := slices.Clone(t.Notices)
+	for _, n := range assumed {
+		if !slices.Contains(said, n) {
+			said = append(said, n)
+		}
+	}
+	return said
 }
 
 // post gives an event to the run's goroutine; false when the run takes no more.

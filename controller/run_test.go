@@ -374,3 +374,30 @@ func TestAnAgentThatDiesWhilePreparing(t *testing.T) {
 		}
 	})
 }
+
+// TestAClosedLoopEndsAtTheBoundReachedFirst: its stretch of dispatch, which rates
+// are divided by, ends with its last request where that comes before its time.
+func TestAClosedLoopEndsAtTheBoundReachedFirst(t *testing.T) {
+	for name, tc := range map[string]struct {
+		stage    string
+		from, to float64
+	}{
+		"requests": {"{concurrency: 4, requests: 40, duration: 60s}", 0.2, 20},
+		"duration": {"{concurrency: 4, requests: 100000, duration: 3s}", 3, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Config{}, func(r *rig) {
+				r.agent("a").join()
+				end := r.finished(r.run(endpoint + "load: {stages: [" + tc.stage + ", {concurrency: 1, requests: 3, duration: 9s}]}"))
+				wantState(t, end, stampedev1.State_STATE_SUCCEEDED)
+				stages := r.parsed(end.GetRunId()).Stages
+				if d := stages[0].End - stages[0].Begin; d < tc.from || d > tc.to || stages[1].Begin < stages[0].End || stages[1].End-stages[1].Begin > 8 {
+					t.Errorf("stages from %v to %v and %v to %v, want the first to last %v to %v s", stages[0].Begin, stages[0].End, stages[1].Begin, stages[1].End, tc.from, tc.to)
+				}
+				if w := *r.parsed(end.GetRunId()).Throughput.DispatchWindow; w > tc.to+8 {
+					t.Errorf("dispatch took %v s", w)
+				}
+			})
+		})
+	}
+}

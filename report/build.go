@@ -20,7 +20,7 @@ func Build(in Input) (*Report, error) {
 		ID: in.RunID, TestID: in.TestID, Name: in.Spec.Name, Labels: maps.Clone(in.Spec.Labels),
 		Model: in.Spec.Endpoint.Model, State: in.State, Reason: in.Reason,
 		Accounting: accounting(&in), Metrics: metrics(&in, measure.Measured),
-		Series: series(in.Set.Series()), Errors: in.Set.Errors(), Agents: agentReports(&in), Server: in.Server,
+		Series: series(in.Set.Series()), Errors: append([]measure.ErrorGroup{}, in.Set.Errors()...), Agents: agentReports(&in), Server: in.Server,
 		Definitions: definitionMap(), Spec: in.Spec, WorkloadHash: Hash(in.WorkloadHash),
 		StartedAt: in.Anchor.UTC(), EndedAt: in.Ended.UTC(), StampedeVersion: in.Version,
 	}
