@@ -35,18 +35,78 @@ var patterns = []string{
 	`a*b?|(?:ab|cd){1,3}x?`, `(?=z)[a-z]{2}|x*`, `(?i:k|t)z?`, `\P{L}+`, `[^\S\n]+`, `\d\D|[^\w]`,
 }
 
+// interpreted is regexp2's own reading of a pattern. The group keeps it from the
+// engines that the library of vocabularies has registered under the very texts of
+// cl100k and o200k: there "\n \n" is two matches, to Oniguruma it is one.
+func interpreted(text string) general {
+	return general{regexp2.MustCompile("(?:"+text+")", regexp2.None)}
+}
+
+func compiled(t *testing.T, text string) *matcher {
+	t.Helper()
+	e, err := parsePattern(text)
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	m, err := newMatcher(e)
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return m
+}
+
+// pieces are the matches of a pattern in a text.
+func pieces(p pattern, text string) []string {
+	var found []string
+	p.matches(text, func(start, end int) { found = append(found, text[start:end]) })
+	return found
+}
+
+// What Oniguruma, by which the reference matches, finds in runs of white space.
+func TestMatcherOnWhiteSpace(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, text string
+		want          []string
+	}{
+		{cl100k, "\n \n", []string{"\n \n"}},
+		{o200k, "\n \n", []string{"\n \n"}},
+		{gpt2, "\n \n", []string{"\n \n"}},
+		{cl100k, "\n \n a", []string{"\n \n", " a"}},
+		{cl100k, "\n\u00a0\n", []string{"\n\u00a0\n"}},
+		{cl100k, " \n  \na", []string{" \n  \n", "a"}},
+		{cl100k, "a  \n\r\n  b", []string{"a", "  \n\r\n", " ", " b"}},
+		{cl100k, "\n   1", []string{"\n", "  ", " ", "1"}},
+		{gpt2, "\n \n a", []string{"\n \n", " a"}},
+	} {
+		if got := pieces(compiled(t, tt.pattern), tt.text); !slices.Equal(got, tt.want) {
+			t.Errorf("pattern %q on %q: %q, want %q", tt.pattern, tt.text, got, tt.want)
+		}
+	}
+}
+
+// All short texts of what the patterns tell apart are matched as regexp2 does.
+func TestMatcherOnShortTexts(t *testing.T) {
+	for _, text := range patterns {
+		m, want := compiled(t, text), interpreted(text)
+		var try func(in string, more int)
+		try = func(in string, more int) {
+			if got, expect := pieces(m, in), pieces(want, in); !slices.Equal(got, expect) {
+				t.Fatalf("pattern %q on %q: %q, want %q", text, in, got, expect)
+			}
+			for _, r := range "\n\r \t\u00a0a1." {
+				if more > 0 {
+					try(in+string(r), more-1)
+				}
+			}
+		}
+		try("", 4)
+	}
+}
+
 // The matcher finds what regexp2 finds.
 func TestMatcherAgainstRegexp2(t *testing.T) {
 	for _, text := range patterns {
-		e, err := parsePattern(text)
-		if err != nil {
-			t.Fatalf("%q: %v", text, err)
-		}
-		m, err := newMatcher(e)
-		if err != nil {
-			t.Fatalf("%q: %v", text, err)
-		}
-		want := general{regexp2.MustCompile(text, regexp2.None)}
+		m, want := compiled(t, text), interpreted(text)
 		rapid.Check(t, func(t *rapid.T) {
 			in := rapid.StringOf(rapid.SampledFrom([]rune("abcdkxzABK '\n\r\t\u00a0\u3000sStTreELl019٣½é\u0301中文あßǅʰ.,/-!<🙂"))).Draw(t, "text")
 			var got, expect [][2]int
