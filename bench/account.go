@@ -69,6 +69,7 @@ func (f figures) served(records []simulate.Record) {
 	}
 	f["requests"], f["served"], f["tokens"] = float64(len(records)), float64(served), float64(tokens)
 	f.spread("simulator_lateness", late)
+	f["most_at_once"] = float64(mostAtOnce(records))
 	if served > 0 {
 		seconds := float64(last-first) / 1e9
 		f["requests_per_s"], f["tokens_per_s"] = float64(served)/seconds, float64(tokens)/seconds
@@ -76,6 +77,24 @@ func (f figures) served(records []simulate.Record) {
 		f["simulator_cpu_per_request_s"] = f["simulator_cpu_s"] / float64(served)
 		f["cpu_per_million_tokens_s"] = f["cpu_s"] / float64(tokens) * 1e6
 	}
+}
+
+// mostAtOnce is how many requests were under way at the fullest instant.
+func mostAtOnce(records []simulate.Record) (most int) {
+	began, ended := make([]int64, len(records)), make([]int64, len(records))
+	for i := range records {
+		began[i], ended[i] = records[i].Arrival, records[i].End
+	}
+	slices.Sort(began)
+	slices.Sort(ended)
+	gone := 0
+	for i, at := range began {
+		for ended[gone] <= at && gone < i {
+			gone++
+		}
+		most = max(most, i+1-gone)
+	}
+	return most
 }
 
 // onTime adds how late requests arrived that were meant to come at a constant

@@ -52,6 +52,24 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+func TestMostAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		records []simulate.Record
+		want    int
+	}{
+		{"none", nil, 0},
+		{"one after another, without a gap", []simulate.Record{{Arrival: 1, End: 2}, {Arrival: 2, End: 3}}, 1},
+		{"one within another", []simulate.Record{{Arrival: 1, End: 9}, {Arrival: 2, End: 3}}, 2},
+		{"three, of which two pairs overlap", []simulate.Record{{Arrival: 5, End: 9}, {Arrival: 1, End: 3}, {Arrival: 2, End: 6}}, 2},
+		{"an instant", []simulate.Record{{Arrival: 4, End: 4}}, 1},
+	} {
+		if got := mostAtOnce(c.records); got != c.want {
+			t.Errorf("%s: %d at once, want %d", c.what, got, c.want)
+		}
+	}
+}
+
 func TestOnTime(t *testing.T) {
 	f := figures{}
 	var records []simulate.Record

@@ -19,11 +19,14 @@ import (
 )
 
 // flood is how many outcomes a controller is told, of how many tokens each, by so
-// many agents: as fast as it takes them, on one core.
+// many agents: as fast as it takes them, on one core. The run's own time line has
+// rate of them in each of its seconds: whole numbers, whose product is exact where
+// a quotient's is not, and nothing lies far ahead of now.
 type flood struct {
-	samples, tokens, agents int
-	span                    time.Duration // of the run's own time line: nothing may lie far ahead of now
+	rate, seconds, tokens, agents int
 }
+
+func (fl flood) samples() int { return fl.rate * fl.seconds }
 
 // floods are the controller's rows: what it folds and journals a second on one
 // core.
@@ -36,12 +39,12 @@ func floods() []workload {
 	return []workload{
 		{
 			name: "controller", title: "controller on one core: outcomes of 1 token, folded, journalled and acknowledged",
-			tools:   []tool{{"stampede", flood{samples: 600_000, tokens: 1, agents: 8, span: 30 * time.Second}.run}},
+			tools:   []tool{{"stampede", flood{rate: 20_000, seconds: 30, tokens: 1, agents: 8}.run}},
 			columns: columns, goals: []goal{{figure: "samples_per_cpu_s", least: 200_000}},
 		},
 		{
 			name: "controller64", title: "the same with outcomes of 64 tokens",
-			tools:   []tool{{"stampede", flood{samples: 150_000, tokens: 64, agents: 8, span: 30 * time.Second}.run}},
+			tools:   []tool{{"stampede", flood{rate: 5_000, seconds: 30, tokens: 64, agents: 8}.run}},
 			columns: columns, goals: []goal{{figure: "samples_per_cpu_s", least: 50_000}},
 		},
 	}
@@ -68,8 +71,8 @@ func (fl flood) run(ctx context.Context, b *bench, dir string) (f figures, err e
 		fed = used.cpu // where it can't be told, the report's part is in it
 	}
 	f["cpu_s"], f["rss_bytes"] = used.cpu.Seconds(), float64(used.rss)
-	f["cpu_per_sample_s"] = fed.Seconds() / float64(fl.samples)
-	f["samples_per_cpu_s"] = float64(fl.samples) / fed.Seconds()
+	f["cpu_per_sample_s"] = fed.Seconds() / float64(fl.samples())
+	f["samples_per_cpu_s"] = float64(fl.samples()) / fed.Seconds()
 	return f, nil
 }
 
@@ -112,7 +115,7 @@ func (fl flood) pour(ctx context.Context, addr string, onAck func()) (figures, e
 	}
 	defer c.Close()
 	s, _, err := spec.Parse(fmt.Appendf(nil, `{endpoint: {url: "http://127.0.0.1:9/v1", model: m}, preflight: false, agents: %d,
-		load: {stages: [{rate: %g, arrival: constant, duration: %q}]}}`, fl.agents, float64(fl.samples)/fl.span.Seconds(), fl.span))
+		load: {stages: [{rate: %d, arrival: constant, duration: %ds}]}}`, fl.agents, fl.rate, fl.seconds))
 	if err != nil {
 		return nil, err
 	}
@@ -129,8 +132,8 @@ func (fl flood) pour(ctx context.Context, addr string, onAck func()) (figures, e
 		return nil, err
 	}
 	r := <-poured
-	if got := result.Report.Accounting.Succeeded; got != int64(fl.samples) || r.Samples != got {
-		return nil, fmt.Errorf("%d of %d samples were told, %d are in the report", r.Samples, fl.samples, got)
+	if got := result.Report.Accounting.Succeeded; got != int64(fl.samples()) || r.Samples != got {
+		return nil, fmt.Errorf("%d of %d samples were told, %d are in the report", r.Samples, fl.samples(), got)
 	}
 	return figures{
 		"samples_per_s": float64(r.Samples) / r.Took.Seconds(), "bytes_per_sample": float64(r.Bytes) / float64(r.Samples),

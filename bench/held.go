@@ -13,6 +13,11 @@ const heldStreams = 10_000
 // its client, and looks at the agent's memory.
 func holdStreams(ctx context.Context, b *bench, dir string) (figures, error) {
 	l := load{Concurrency: heldStreams, Requests: heldStreams, Prompt: 32, Tokens: 64, TTFT: 500 * time.Millisecond, ITL: 500 * time.Millisecond}
+	return l.hold(ctx, b, dir)
+}
+
+// hold has one agent send l, of which each slot sends one request.
+func (l load) hold(ctx context.Context, b *bench, dir string) (figures, error) {
 	var agent cost
 	f, err := l.measure(ctx, b, dir, func(ctx context.Context, b *bench, l load, dir, url string) (used cost, artefacts string, err error) {
 		used, agent, err = sendApart(ctx, b, l, dir, url)
@@ -22,7 +27,7 @@ func holdStreams(ctx context.Context, b *bench, dir string) (figures, error) {
 		return nil, err
 	}
 	f["agent_rss_bytes"], f["agent_cpu_s"] = float64(agent.rss), agent.cpu.Seconds()
-	f["rss_per_stream_bytes"] = float64(agent.rss) / heldStreams
+	f["rss_per_stream_bytes"] = float64(agent.rss) / float64(l.Concurrency)
 	return f, nil
 }
 

@@ -6,7 +6,7 @@ import "time"
 func workloads() []workload {
 	return append([]workload{
 		steady(), starved(), burst(), closed(), highest(), held(), sustained(),
-	}, floods()...)
+	}, append(floods(), shipment(), connections())...)
 }
 
 // acceptance is the load that all are compared by.

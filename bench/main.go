@@ -57,6 +57,13 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == spinArgument {
 		spin()
 	}
+	if len(os.Args) == 4 && os.Args[1] == shipArgument {
+		if err := ship(os.Stdout, os.Args[2], os.Args[3]); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

@@ -104,3 +104,19 @@ func BenchmarkHistogramRecord(b *testing.B) {
 		h.Record(int64(i)*1000, 1)
 	}
 }
+
+// BenchmarkHistogramMerge adds a histogram whose values spread over four decades to
+// one that has them, as a report adds stages and agents.
+func BenchmarkHistogramMerge(b *testing.B) {
+	from, to := newHistogram(&nanoseconds, fullDigits), newHistogram(&nanoseconds, fullDigits)
+	for v := int64(10_000); v < 100_000_000; v += v / 64 {
+		from.Record(v, 3)
+		to.Record(v+v/7, 2)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if dropped, err := to.Merge(from); dropped != 0 || err != nil {
+			b.Fatal(dropped, err)
+		}
+	}
+}

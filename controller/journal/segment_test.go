@@ -324,6 +324,30 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkGroupSync appends batches and makes so many of them safe with one sync:
+// what a batch takes when each is synced, and what the group saves.
+func BenchmarkGroupSync(b *testing.B) {
+	for _, group := range []int{1, 8, 64} {
+		b.Run(fmt.Sprint(group, " batches a sync"), func(b *testing.B) {
+			s := create(b)
+			payload := bytes.Repeat([]byte("x"), 32<<10)
+			b.SetBytes(32 << 10)
+			b.ReportAllocs()
+			for i := 1; b.Loop(); i++ {
+				if _, err := s.Append(KindBatch, payload); err != nil {
+					b.Fatal(err)
+				}
+				if i%group != 0 {
+					continue
+				}
+				if end, err := s.Sync(); err != nil || end != s.Size() {
+					b.Fatalf("synced to %d of %d: %v", end, s.Size(), err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkRead(b *testing.B) {
 	s := create(b)
 	payload := bytes.Repeat([]byte("x"), 32<<10)

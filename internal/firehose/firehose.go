@@ -1,6 +1,8 @@
 // Package firehose stands in for agents that sent a run's requests: it tells a
 // controller invented outcomes, in open loop, as fast as that acknowledges them.
-// It measures controllers. It sends no load anywhere and is no part of Stampede.
+// It measures controllers; with Instant for an endpoint an agent's own way from a
+// reply to the acknowledgement is measured. It sends no load anywhere and is no
+// part of Stampede.
 package firehose
 
 import (
