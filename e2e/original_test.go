@@ -338,7 +338,7 @@ func TestWrongBodiesAtRegistration(t *testing.T) {
 	t.Parallel()
 	s := site{t, "http://" + harness.StartController(t).HTTP}
 	for name, tt := range map[string]struct{ from, to, want string }{
-		"prompts that can't be had": {`"prompt_source": "synthetic"`, `"prompt_source": "arena"`, `{"detail":[{"loc":["body","dataset_config","prompt_source"],"msg":"a dataset fetched by its name is not yet supported","type":"not_yet_supported"}]}`},
+		"prompts that can't be had": {`"prompt_source": "synthetic"`, `"prompt_source": "hf://nobody"`, `"loc":["body","dataset_config","prompt_source"]`},
 		"a function with a fault":   {"int(t / 0.1 + 1)", "intt(t)", `"loc":["body","dataset_config","func"]`},
 		"a function that is no one": {shortFunc, "__import__('os')", `"loc":["body","dataset_config","func"]`},
 		"a file of this host":       {`"prompt_source": "synthetic"`, `"prompt_source": "/etc/passwd"`, `"loc":["body","dataset_config","prompt_source"]`},
