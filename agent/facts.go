@@ -79,7 +79,7 @@ func hint(kind string, spec *workload.Spec, models []string) string {
 	case target.KindDNS:
 		return fmt.Sprintf("the agent's host cannot resolve the host in %s", e.URL)
 	case target.KindForbidden:
-		return "the agent's --allow-target does not cover this address"
+		return "an agent dials what its --allow-target covers, and metadata addresses never"
 	case target.KindTLS:
 		return "is it https at all, and is its certificate signed by an authority that the agent's host knows?"
 	case target.KindNoStream:

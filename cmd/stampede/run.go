@@ -101,6 +101,11 @@ func (f *runFlags) run(ctx context.Context, io streams) error {
 			return err
 		}
 	}
+	tidy, err := makeOut(f.out)
+	if err != nil {
+		return err
+	}
+	defer tidy()
 	c, closeClient, err := f.connect(effective, io)
 	if err != nil {
 		return err
@@ -108,6 +113,24 @@ func (f *runFlags) run(ctx context.Context, io streams) error {
 	defer closeClient()
 	s := &session{client: c, io: io, out: f.out, format: f.format, exports: f.exports, plots: f.plots, progress: f.progress(io)}
 	return s.execute(ctx, spec)
+}
+
+// makeOut makes the folder of the artefacts: that they can't be written there is
+// to be known before the load, not after it. tidy removes it again when the run
+// wrote nothing into it.
+func makeOut(dir string) (tidy func(), err error) {
+	if dir == "" {
+		return func() {}, nil
+	}
+	if _, err := os.Stat(dir); err == nil {
+		tidy = func() {}
+	} else {
+		tidy = func() { _ = os.Remove(dir) } // of a folder with files it fails
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, usageError(fmt.Errorf("--out: %w", err), "name another folder, or give --out '' to write none")
+	}
+	return tidy, nil
 }
 
 // checkKeyEnv refuses a run inside this process whose key can't be had. A
