@@ -118,7 +118,8 @@ func shipRun(ctx context.Context, addr string, worker *process) (figures, error)
 // ship is the agent: it says what it shipped once a run is forgotten, and ends when
 // it is told to.
 func ship(stdout io.Writer, addr, dir string) error {
-	procs.Spare(2) // as many as stampede agent has
+	procs.Spare(2) // as stampede agent does
+	procs.Collect()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	told := make(chan struct{}, 1)
