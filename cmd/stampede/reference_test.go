@@ -20,7 +20,7 @@ func TestCommandReference(t *testing.T) {
 	name := filepath.Join("..", "..", "docs", "reference", "cli.md")
 	root := newRoot(streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard})
 	var page bytes.Buffer
-	page.WriteString("# The command line\n\n<!-- generated from the commands by make generate; do not edit -->\n\n" +
+	page.WriteString("# The command line\n\n<!-- generated from the commands by make generate; do not edit -->\n\nWhat follows is what `--help` prints; the commands in it are text, those of the other pages are run by the tests.\n\n" +
 		"Results go to stdout; diagnostics go to stderr as `stampede: error: …`, with a `hint: …` where there is one.\n\n" +
 		"Exit status, the first that applies: 130 interrupted · 2 usage or a bad spec · 1 the run failed · 3 the verdict is not valid · 4 a gate was missed · 0.\n")
 	writeReference(&page, root)
@@ -49,12 +49,12 @@ func writeReference(page *bytes.Buffer, cmd *cobra.Command) {
 		if text == "" {
 			text = c.Short + "."
 		}
-		fmt.Fprintf(page, "%s\n\n```\n%s\n```\n", text, c.UseLine())
+		fmt.Fprintf(page, "%s\n\n```text\n%s\n```\n", text, c.UseLine())
 		if c.Example != "" {
-			fmt.Fprintf(page, "\n```\n%s\n```\n", strings.TrimRight(unindent(c.Example), "\n"))
+			fmt.Fprintf(page, "\n```text\n%s\n```\n", strings.TrimRight(unindent(c.Example), "\n"))
 		}
 		if flags := c.LocalFlags().FlagUsagesWrapped(0); flags != "" {
-			fmt.Fprintf(page, "\n```\n%s```\n", unindent(flags))
+			fmt.Fprintf(page, "\n```text\n%s```\n", unindent(flags))
 		}
 		writeReference(page, c)
 	}

@@ -11,6 +11,7 @@
 //	```sh exit=4      ends with that status instead
 //	```sh fresh       is run after all servers of the page were ended
 //	```sh model=8001  is run with a simulated model server on that port
+//	```sh needs=helm  is run where there is such a program
 //	```sh not-run     is not run; the paragraph before it must say so to the
 //	                  reader, beginning with "Not run by the tests:"
 //	```go             is a whole program and is run; not-run applies, too
@@ -22,8 +23,10 @@
 //
 // In the session stampede is the binary under test behind a small script:
 // controller, agent and simulate return when they are ready, as if each had a
-// terminal of its own; a verdict that is not valid (exit status 3) passes, because
-// machines that run tests are busy. The folder holds a copy of examples/ whose
-// loads last two seconds; on a page whose loads are too long to wait for, --duration
-// and --warmup are a second. make only checks that its targets exist.
+// terminal of its own; a verdict that is not valid (exit status 3) passes, and so does
+// a doctor that finds nothing but timers unfit, because machines that run tests are
+// busy. The folder holds a copy of examples/ whose
+// loads last two seconds, and one of deploy/; on a page whose loads are too long to
+// wait for, --duration and --warmup are a second. make only checks that its targets
+// exist; go has the module before it wherever the session is.
 package docs

@@ -16,6 +16,7 @@ type block struct {
 	fresh    bool   // end the servers before
 	model    string // port of a simulated model server, or empty
 	notRun   bool
+	needs    string   // program without which it is not run, or empty
 	output   []string // patterns of lines it prints
 }
 
@@ -118,12 +119,14 @@ func opened(line int, info string) (block, error) {
 			b.exit, _ = strconv.Atoi(value)
 		case key == "model" && err == nil:
 			b.model = value
+		case key == "needs" && value != "":
+			b.needs = value
 		case w == "fresh":
 			b.fresh = true
 		case w == "not-run":
 			b.notRun = true
 		case b.language == "sh" || b.language == "go":
-			return b, fmt.Errorf("line %d: %q has no meaning behind %s; it may be exit=N, model=PORT, fresh or not-run", line, w, b.language)
+			return b, fmt.Errorf("line %d: %q has no meaning behind %s; it may be exit=N, model=PORT, needs=PROGRAM, fresh or not-run", line, w, b.language)
 		}
 	}
 	return b, nil

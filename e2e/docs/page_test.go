@@ -6,7 +6,7 @@ import (
 )
 
 const sample = "# A\n\nWords.\n\n## B\n\n```sh\necho one\necho two\n```\n```output\none\n…o\n```\n\n### C\n\n" +
-	"Not run by the tests: it needs a\nGPU.\n\n```sh not-run\nnvidia-smi\n```\n\n## D\n```sh exit=4 fresh model=8001\nfalse\n```\n```yaml\n# not a heading\n```\n"
+	"Not run by the tests: it needs a\nGPU.\n\n```sh not-run\nnvidia-smi\n```\n\n## D\n```sh exit=4 fresh model=8001 needs=false\nfalse\n```\n```yaml\n# not a heading\n```\n"
 
 func TestBlocks(t *testing.T) {
 	found, err := blocks(sample)
@@ -17,7 +17,7 @@ func TestBlocks(t *testing.T) {
 	if a.line != 7 || a.text != "echo one\necho two\n" || strings.Join(a.output, "|") != "one|…o" || a.notRun {
 		t.Errorf("%+v", a)
 	}
-	if !b.notRun || c.exit != 4 || !c.fresh || c.model != "8001" {
+	if !b.notRun || c.exit != 4 || !c.fresh || c.model != "8001" || c.needs != "false" {
 		t.Errorf("%+v\n%+v", b, c)
 	}
 }

