@@ -18,10 +18,11 @@ func newPlanCommand(io streams) *cobra.Command {
 		Example: `  stampede plan -f spec.yaml
   stampede plan --url http://localhost:8000/v1 --rate 10 --duration 60s`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, _, err := spec.spec(io.in, "")
+			s, said, err := spec.spec(io.in, "")
 			if err != nil {
 				return err
 			}
+			tell(io, said)
 			return plan(cmd.Context(), io, s)
 		},
 	}

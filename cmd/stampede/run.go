@@ -91,11 +91,10 @@ func (f *runFlags) run(ctx context.Context, io streams) error {
 	}
 	effective, assumed := spec.WithDefaults()
 	if f.printSpec {
+		tell(io, notices)
 		return printSpec(io, effective)
 	}
-	for _, n := range append(notices, assumed...) {
-		fmt.Fprintf(io.err, "stampede: %s\n", n)
-	}
+	tell(io, append(notices, assumed...))
 	if f.remote.addr == "" {
 		if err := checkKeyEnv(effective); err != nil {
 			return err
@@ -113,6 +112,12 @@ func (f *runFlags) run(ctx context.Context, io streams) error {
 	defer closeClient()
 	s := &session{client: c, io: io, out: f.out, format: f.format, exports: f.exports, plots: f.plots, progress: f.progress(io)}
 	return s.execute(ctx, spec)
+}
+
+func tell(io streams, notices []string) {
+	for _, n := range notices {
+		fmt.Fprintf(io.err, "stampede: %s\n", n)
+	}
 }
 
 // makeOut makes the folder of the artefacts: that they can't be written there is
