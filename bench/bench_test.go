@@ -70,6 +70,14 @@ func TestMostAtOnce(t *testing.T) {
 	}
 }
 
+func TestRoomFor(t *testing.T) {
+	for limit, want := range map[uint64]int{0: 50_000, 300: 0, 20_000: 19_700, 50_299: 49_999, 50_300: 50_000, 1 << 63: 50_000} {
+		if got := roomFor(limit); got != want {
+			t.Errorf("%d files have room for %d connections, want %d", limit, got, want)
+		}
+	}
+}
+
 func TestOnTime(t *testing.T) {
 	f := figures{}
 	var records []simulate.Record

@@ -32,10 +32,7 @@ func connections() workload {
 
 func holdConnections(ctx context.Context, b *bench, dir string) (figures, error) {
 	limit := fileLimit()
-	n := manyConnections
-	if limit > 0 {
-		n = min(n, int(limit)-otherFiles)
-	}
+	n := roomFor(limit)
 	if n < 1 {
 		return nil, fmt.Errorf("the hard limit of open files is %d; more than %d are needed", limit, otherFiles)
 	}
@@ -55,4 +52,13 @@ func holdConnections(ctx context.Context, b *bench, dir string) (figures, error)
 			n, f["served"], f["most_at_once"], f["wrong"]+f["unmatched"])
 	}
 	return f, nil
+}
+
+// roomFor is how many connections are held under a hard limit of open files; 0 is
+// none that is known.
+func roomFor(limit uint64) int {
+	if limit == 0 || limit >= manyConnections+otherFiles {
+		return manyConnections
+	}
+	return int(limit) - otherFiles
 }
