@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -308,6 +309,8 @@ func (s *session) run() (printed, logged string, err error) {
 	var out, errb bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &errb, 5*time.Second
 	alone(cmd)
+	runtime.LockOSThread() // whose end would be the session's
+	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
 		return "", "", fmt.Errorf("%w: %w", errNoSession, err)
 	}

@@ -17,10 +17,11 @@ const (
 	hostsVariable   = "STAMPEDE_DOCS_HOSTS"
 )
 
-// alone has a command run in a network and with mounts of its own, and all its
-// processes in a group of their own.
+// alone has a command run in a network, with mounts and with processes of its own,
+// and all of them in a group. The command is their init: they end with it, and it
+// ends with the thread that starts it, also when the tests are killed.
 func alone(cmd *exec.Cmd) {
-	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Setpgid: true}
+	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID, Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if uid := os.Getuid(); uid != 0 {
 		attr.Cloneflags |= unix.CLONE_NEWUSER
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
@@ -45,6 +46,8 @@ func enter(script string) error {
 	if err := unix.Mount(os.Getenv(hostsVariable), "/etc/hosts", "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("/etc/hosts: %w", err)
 	}
+	// Some containers forbid it; /proc/self is right without it, too.
+	_ = unix.Mount("proc", "/proc", "proc", 0, "")
 	bash, err := exec.LookPath("bash")
 	if err != nil {
 		return err
