@@ -42,7 +42,7 @@ var allowed = map[string][]string{
 
 	"client":               {"measure", "proto/stampede/v1", "report", "workload", "workload/source", "workload/tokenizer", "internal/gather", "internal/hub", "internal/wire"},
 	"simulate":             {"workload/tokenizer"},
-	"bench":                {"client", "report", "simulate", "workload", "internal/firehose"},
+	"bench":                {"agent", "client", "report", "simulate", "target", "workload", "internal/firehose"},
 	"e2e":                  {},
 	"e2e/harness":          {"report", "simulate"},
 	"e2e/docs":             {},
@@ -62,7 +62,7 @@ var allowed = map[string][]string{
 	"internal/draw":        {},
 	"internal/doctor":      {},
 	"internal/exactmath":   {},
-	"internal/firehose":    {"measure", "proto/stampede/v1", "schedule", "workload/dataset", "internal/wire"},
+	"internal/firehose":    {"measure", "proto/stampede/v1", "schedule", "target", "workload/dataset", "internal/wire"},
 	"internal/procs":       {},
 	"internal/archtest":    {},
 	"internal/snapshot":    {},
