@@ -115,7 +115,7 @@ func TestDatasetsByName(t *testing.T) {
 				t.Setenv("HF_TOKEN", h.Token)
 			}
 			server := listen(t)
-			harness.Stampede(t, "run", "--url", server.url(), "--dataset", name, "--concurrency", "1", "--requests", "2", "--agents", "2", "--out", "", "--no-progress").Must(t, 0)
+			harness.Stampede(t, "run", "--url", server.url(), "--dataset", name, "--concurrency", "1", "--requests", "2", "--agents", "2", "--out", "", "--no-progress").Judged(t)
 			seen := strings.Join(server.heard(), "")
 			for _, w := range want {
 				if !strings.Contains(seen, w) {
@@ -149,7 +149,7 @@ func TestAnyDatasetOfTheHubByItsColumns(t *testing.T) {
 	if r := run("hf://owner/none", 1); !strings.Contains(r.Err, "owner/none: the hub answers 401") || !strings.Contains(r.Err, "hint: it does not exist, or is private or gated") {
 		t.Errorf("%s", r.Err)
 	}
-	harness.Stampede(t, "run", "--url", server.url(), "--dataset", "hf://owner/script", "--concurrency", "1", "--requests", "2", "--out", "", "--no-progress").Must(t, 0)
+	harness.Stampede(t, "run", "--url", server.url(), "--dataset", "hf://owner/script", "--concurrency", "1", "--requests", "2", "--out", "", "--no-progress").Judged(t)
 	if seen := strings.Join(server.heard(), ""); !strings.Contains(seen, "Why is the sky blue?") {
 		t.Errorf("the hub's own conversion was not taken: %s", seen)
 	}
@@ -241,7 +241,7 @@ func TestCallersFileOnAController(t *testing.T) {
 	for _, agents := range []string{"1", "2"} {
 		out := t.TempDir()
 		harness.Stampede(t, "run", "--controller", c.GRPC, "--agents", agents, "--url", server.url(), "--dataset", filepath.Join(sources(), "arena_hard.jsonl"),
-			"--concurrency", "2", "--requests", "16", "--max-tokens", "4", "--out", out, "--no-progress").Must(t, 0)
+			"--concurrency", "2", "--requests", "16", "--max-tokens", "4", "--out", out, "--no-progress").Judged(t)
 		found, err := filepath.Glob(filepath.Join(out, "workload_hash_*.txt"))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%v, %v", found, err)
