@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stampede-bench/stampede/e2e/harness"
+	"github.com/stampede-bench/stampede/measure"
 )
 
 func TestEveryFaultIsARowOfItsKind(t *testing.T) {
@@ -46,6 +47,35 @@ func TestEveryFaultIsARowOfItsKind(t *testing.T) {
 				t.Error("the report shows no errors")
 			}
 		})
+	}
+}
+
+// TestResendIsNotLateness: the simulator resets a fifth of the requests 150 ms after
+// it got them. Those are sent again, which is the server's doing: the schedule was
+// kept all the same.
+func TestResendIsNotLateness(t *testing.T) {
+	t.Parallel()
+	sim := harness.StartSimulator(t, "--ttft", "150ms", "--itl", "1ms", "--tokens", "5", "--fault", "reset@0.2", "--seed", "5")
+	out := t.TempDir()
+	r := harness.Stampede(t, "run", "--url", sim.URL(), "--model", "stampede-sim", "--rate", "50", "--arrival", "constant", "--duration", "2s", "--output-tokens", "5",
+		"--no-preflight", "--out", out, "--no-progress")
+	if r.Code != 0 && r.Code != 3 {
+		t.Fatalf("exit %d\n%s%s", r.Code, r.Out, r.Err)
+	}
+	a := harness.ReadArtefacts(t, out)
+	harness.MatchAccount(t, a.Rows, sim.Account(t))
+	resent := 0
+	for _, row := range a.Rows {
+		if row.ResendNS == nil {
+			continue
+		}
+		resent++
+		if late := *row.SentUnixNS - *row.IntendedUnixNS; row.Attempt != 2 || !row.StaleConnection || *row.ResendNS < 150e6 || late < *row.ResendNS {
+			t.Errorf("%s: attempt %d, stale %v, sent %d ns after it was intended, resend %d ns", row.ID, row.Attempt, row.StaleConnection, late, *row.ResendNS)
+		}
+	}
+	if lateness := a.Report.Metrics[measure.Lateness]; resent < 5 || lateness == nil || lateness.Max == nil || *lateness.Max >= 0.15 {
+		t.Errorf("%d requests were sent again, lateness %+v, want at most what the generator did", resent, lateness)
 	}
 }
 

@@ -39,6 +39,10 @@ func Derive(x *Exchange, anchorMono int64, s *Sample) {
 	s.ConnectNanos, s.HTTPStatus = x.ConnectNanos, x.HTTPStatus
 	s.ErrorKind, s.ErrorMessage = x.ErrorKind, x.ErrorMessage
 	s.InputTokens, s.CachedTokens, s.ReasoningTokens = x.Usage.Input, x.Usage.Cached, x.Usage.Reasoning
+	s.ResendNanos = 0
+	if x.FirstSent != Absent {
+		s.ResendNanos = max(0, x.Sent-x.FirstSent)
+	}
 	s.DetailShed = false
 	deriveChunks(x, anchorMono, s)
 	deriveTokens(x, s)

@@ -87,6 +87,23 @@ func TestFiguresByHand(t *testing.T) {
 	}
 }
 
+// TestLatenessIsOfTheFirstAttempt: intended at 100 ms, sent at 103 and again at 140.
+func TestLatenessIsOfTheFirstAttempt(t *testing.T) {
+	x := exchange(140*ms, text(1), text(1))
+	x.FirstSent, x.Attempt, x.Stale = 103*ms, 2, true
+	s := Sample{Intended: 100 * ms}
+	Derive(x, 0, &s)
+	late, _ := s.Lateness()
+	ttft, _ := s.TTFT()
+	if late != 3*ms || ttft != 50*ms || s.ResendNanos != 37*ms {
+		t.Errorf("lateness %d, ttft %d, resend %d", late, ttft, s.ResendNanos)
+	}
+	x.FirstSent = Absent
+	if Derive(x, 0, &s); s.ResendNanos != 0 {
+		t.Errorf("resend %d of the request before stays", s.ResendNanos)
+	}
+}
+
 func TestTPOTLeavesOutWhatWasNotStreamed(t *testing.T) {
 	x := exchange(0, text(2), text(2), text(2))
 	x.Usage = Usage{Input: 1, Output: 103, Reasoning: 100, Cached: -1}

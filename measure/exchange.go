@@ -53,6 +53,7 @@ type Usage struct {
 type Exchange struct {
 	Sent, Headers, End int64
 	ConnectNanos       int64 // spent to connect for this request; 0 on a ready connection
+	FirstSent          int64 // Sent of the first attempt; Absent without a resend
 	Attempt            int32 // 2 after the one resend
 	Reused             bool
 	Stale              bool // the first connection had been closed by the server
@@ -77,7 +78,7 @@ type Exchange struct {
 // Reset prepares x for another request and keeps its buffers.
 func (x *Exchange) Reset() {
 	*x = Exchange{
-		Sent: Absent, Headers: Absent, End: Absent, Attempt: 1,
+		Sent: Absent, Headers: Absent, End: Absent, FirstSent: Absent, Attempt: 1,
 		Usage:  Usage{Input: -1, Output: -1, Reasoning: -1, Cached: -1},
 		Chunks: x.Chunks[:0], Answer: x.Answer[:0],
 	}
@@ -116,6 +117,7 @@ type Sample struct {
 	CoalescedChunks  int32
 	Reused           bool
 	ConnectNanos     int64
+	ResendNanos      int64 // from the first attempt's Sent to Sent; 0 without a resend
 	HTTPStatus       int32
 	ErrorKind        string
 	ErrorMessage     string

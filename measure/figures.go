@@ -115,10 +115,12 @@ func (s *Sample) TTST() (int64, bool) {
 // E2E is last_token - sent in nanoseconds.
 func (s *Sample) E2E() (int64, bool) { return between(s.Sent, s.LastToken) }
 
-// Lateness is sent - intended in nanoseconds, never below 0.
+// Lateness is sent - intended in nanoseconds, never below 0. Of a request that was
+// sent again it is the first attempt's: that the server closes connections is not
+// the generator's doing.
 func (s *Sample) Lateness() (int64, bool) {
 	v, ok := between(s.Intended, s.Sent)
-	return max(v, 0), ok
+	return max(v-s.ResendNanos, 0), ok
 }
 
 // TPOT is (last_token - first_token) / (output_tokens - tokens of the first

@@ -24,7 +24,7 @@ func stateSample(rng *rand.Rand, s *Sample, seconds int64) {
 		Index: rng.Int64N(1000), Phase: rng.Int32N(3), Status: Status(rng.IntN(7)), Attempt: 1, ScheduleOffset: at, Intended: at,
 		Sent: at + rng.Int64N(1e7), Headers: Absent, FirstToken: Absent, FirstOutput: Absent, LastToken: Absent, End: Absent,
 		InputTokens: rng.Int32N(300) - 1, OutputTokens: -1, ReasoningTokens: -1, CachedTokens: rng.Int32N(10) - 1,
-		KernelStamped: rng.IntN(2) == 0, ReadDelayMax: rng.Int64N(1e6), ConnectNanos: rng.Int64N(2) * rng.Int64N(1e6),
+		KernelStamped: rng.IntN(2) == 0, ReadDelayMax: rng.Int64N(1e6), ConnectNanos: rng.Int64N(2) * rng.Int64N(1e6), ResendNanos: rng.Int64N(2) * rng.Int64N(1e6),
 		ErrorKind: []string{"refused", "stalled", ""}[rng.IntN(3)], ErrorMessage: "no", ChunkOffsets: s.ChunkOffsets[:0],
 	}
 	if s.Status != Succeeded {

@@ -48,7 +48,7 @@ var definitions = []Definition{
 	{"e2e", "last_token - sent", "s"},
 	{"ttft_from_schedule", "first_token - intended; null in closed loop", "s"},
 	{"e2e_from_schedule", "last_token - intended; null in closed loop", "s"},
-	{"lateness", "sent - intended", "s"},
+	{"lateness", "sent - intended, of the first attempt", "s"},
 	{"connect", "time spent to open a connection for a request; no value for a request on a ready connection", "s"},
 	{"stamp_uncertainty", "width of the interval in which a token may have arrived because its read was shared; pooled over token chunks, each that shared its read counts with the widest interval of its request, any other with 0", "s"},
 	{"read_delay", "read in the process - receive stamp, the longest of the request", "s"},

@@ -90,6 +90,7 @@ type Row struct {
 	ConnectNS        *int64 `json:"connect_ns" parquet:"connect_ns,optional"` // spent to connect for this request
 	InputTokensAsked *int32 `json:"input_tokens_asked" parquet:"input_tokens_asked,optional"`
 	StaleConnection  bool   `json:"stale_connection" parquet:"stale_connection"`
+	ResendNS         *int64 `json:"resend_ns" parquet:"resend_ns,optional"` // from the first attempt to the one that counts
 	DetailShed       bool   `json:"detail_shed" parquet:"detail_shed"`
 }
 
@@ -141,6 +142,7 @@ func (r *Row) Sample(anchorUnix int64, firstStagePhase int32) measure.Sample {
 		HTTPStatus:        or(r.HTTPStatus, 0),
 		DetailShed:        r.DetailShed,
 		Stale:             r.StaleConnection,
+		ResendNanos:       or(r.ResendNS, 0),
 	}
 	if r.Stage != nil {
 		s.Phase = firstStagePhase + *r.Stage

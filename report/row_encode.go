@@ -187,6 +187,7 @@ func (e *rowEncoder) detail(s *measure.Sample) {
 	e.nullable("connect_ns", s.ConnectNanos, s.ConnectNanos > 0)
 	e.nullable("input_tokens_asked", int64(s.InputTokensAsked), s.InputTokensAsked > 0)
 	e.boolean("stale_connection", s.Stale)
+	e.nullable("resend_ns", s.ResendNanos, s.ResendNanos != 0)
 	e.boolean("detail_shed", s.DetailShed)
 }
 

@@ -25,7 +25,7 @@ func (c *RowContext) Row(s *measure.Sample) (r Row, ok bool) {
 		Status: statusWord(s.Status), HTTPStatus: known(s.HTTPStatus, s.HTTPStatus != 0),
 		ConnectNS:        known(s.ConnectNanos, s.ConnectNanos > 0),
 		InputTokensAsked: known(s.InputTokensAsked, s.InputTokensAsked > 0),
-		StaleConnection:  s.Stale, DetailShed: s.DetailShed,
+		StaleConnection:  s.Stale, ResendNS: known(s.ResendNanos, s.ResendNanos != 0), DetailShed: s.DetailShed,
 	}
 	if s.Phase >= c.FirstStagePhase {
 		r.Stage, r.Phase = known(s.Phase-c.FirstStagePhase, true), phaseMeasure

@@ -163,7 +163,7 @@ func sampleGen(t *rapid.T) measure.Sample {
 		InputTokens: known.Draw(t, "in"), OutputTokens: known.Draw(t, "out"), ReasoningTokens: known.Draw(t, "reasoning"), CachedTokens: known.Draw(t, "cached"),
 		OutputTokensAsked: rapid.Int32Range(0, 1<<30).Draw(t, "asked"), InputTokensAsked: rapid.Int32Range(0, 1<<30).Draw(t, "inAsked"),
 		FinishReason: rapid.String().Draw(t, "finish"), StampUncertainty: rapid.Int64().Draw(t, "uncertainty"), ReadDelayMax: rapid.Int64().Draw(t, "delay"),
-		CoalescedChunks: rapid.Int32().Draw(t, "coalesced"), ConnectNanos: rapid.Int64Range(0, 1<<60).Draw(t, "connect"),
+		CoalescedChunks: rapid.Int32().Draw(t, "coalesced"), ConnectNanos: rapid.Int64Range(0, 1<<60).Draw(t, "connect"), ResendNanos: rapid.Int64Range(0, 1<<60).Draw(t, "resend"),
 		HTTPStatus: rapid.Int32Range(0, 999).Draw(t, "http"), ErrorKind: rapid.String().Draw(t, "kind"), ErrorMessage: rapid.String().Draw(t, "message"),
 		DetailShed: rapid.Bool().Draw(t, "shed"), Stale: rapid.Bool().Draw(t, "stale"),
 	}

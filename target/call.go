@@ -93,5 +93,5 @@ func (c *Call) again() {
 	req = append(req, c.req[:c.head]...)
 	req = append(req, header...)
 	c.req = append(req, c.req[c.head:]...)
-	c.x.Attempt, c.x.Stale = 2, true
+	c.x.Attempt, c.x.Stale, c.x.FirstSent = 2, true, c.x.Sent
 }

@@ -36,6 +36,11 @@ type lane interface {
 	cancel(k *conn, c *Call)
 }
 
+// staleWithin, beside the time that connecting took, is how soon after the write a
+// connection breaks that the server had closed before. One that breaks later broke
+// under the request. It leaves room for a process that waits for a processor.
+const staleWithin = int64(250 * time.Millisecond)
+
 // conn is one connection with the request that is on it, if any. Between
 // requests it lies in the client's pool.
 type conn struct {
@@ -45,16 +50,17 @@ type conn struct {
 
 	deadline atomic.Int64 // of the request on it; 0 none
 
-	mu     sync.Mutex // guards what follows, and w
-	call   *Call
-	out    []byte // of the request, not yet written
-	reply  reply
-	empty  int64 // when the socket was last found empty by a read of its own
-	wrote  int64 // when writing the request returned
-	used   int64 // requests it has carried
-	halted bool  // writing failed; good for nothing after the answer
-	pooled bool  // the request found the connection in the pool
-	closed bool
+	mu      sync.Mutex // guards what follows, and w
+	call    *Call
+	out     []byte // of the request, not yet written
+	reply   reply
+	empty   int64 // when the socket was last found empty by a read of its own
+	wrote   int64 // when writing the request returned
+	used    int64 // requests it has carried
+	halted  bool  // writing failed; good for nothing after the answer
+	pooled  bool  // the request found the connection in the pool
+	opening int64 // nanoseconds that it took to connect
+	closed  bool
 
 	// Of the pool, guarded by its lock.
 	at        int // place in its list, -1 when not there
@@ -175,9 +181,10 @@ func (k *conn) shorten(to int64) {
 }
 
 // hungUp tells that the peer closed the connection, or with a fault that it
-// broke. When the connection had been idle and no byte of an answer came, the
-// server has closed it before it saw the request: that is no failure of the
-// request, which is sent once more.
+// broke. When the connection had been idle, no byte of an answer came and the word
+// of it took no longer than the way to the server and back, the server has closed it
+// before it saw the request: that is no failure of the request, which is sent once
+// more.
 func (k *conn) hungUp(at int64, f fault) (o outcome) {
 	if k.call == nil {
 		k.cl.pool.closedIdle(k, at, k.used > 0)
@@ -185,7 +192,8 @@ func (k *conn) hungUp(at int64, f fault) (o outcome) {
 		return o
 	}
 	c := k.call
-	if k.pooled && !k.reply.http.begun && c.x.Attempt == 1 && !c.cancelled.Load() {
+	stale := k.pooled && !k.reply.http.begun && at-c.x.Sent <= staleWithin+k.opening
+	if stale && c.x.Attempt == 1 && !c.cancelled.Load() {
 		k.release()
 		k.shut()
 		return outcome{call: c, resend: true}

@@ -36,9 +36,11 @@ func (cl *Client) dial(ctx context.Context) (*conn, fault) {
 	for i, to := range list {
 		one, stopOne := share(ctx, len(list)-i)
 		var k *conn
+		began := clock.Now()
 		k, f = cl.net.connect(one, to)
 		stopOne()
 		if k != nil {
+			k.opening = clock.Now() - began
 			cl.stats.opened.Add(1)
 			return k, fault{}
 		}

@@ -72,6 +72,9 @@ func TestStaleConnection(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
+			if x.FirstSent == measure.Absent || x.FirstSent >= x.Sent {
+				t.Errorf("%s: first sent at %d, again at %d", name, x.FirstSent, x.Sent)
+			}
 			if !x.Stale || x.Attempt != 2 || x.Reused || x.ConnectNanos <= 0 || string(x.Answer) != "Hello, world" {
 				t.Errorf("%s: stale %v, attempt %d, reused %v, connect %d, answer %q", name, x.Stale, x.Attempt, x.Reused, x.ConnectNanos, x.Answer)
 			}
@@ -133,6 +136,32 @@ func TestNotResent(t *testing.T) {
 		wantKind(t, err, KindTruncated, "")
 		if x.Attempt != 1 || len(seen.list()) != 2 {
 			t.Errorf("attempt %d, %d requests seen", x.Attempt, len(seen.list()))
+		}
+	})
+}
+
+// TestBrokenLaterIsAFailure: a connection that breaks long after the request was
+// written did not break before it.
+func TestBrokenLaterIsAFailure(t *testing.T) {
+	transports(t, func(t *testing.T, cfg func(string) Config) {
+		var seen account
+		s := serveRaw(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+			if seen.note(readRequest(r)) != nil {
+				say(c, answer())
+			}
+			if seen.note(readRequest(r)) != nil {
+				time.Sleep(time.Duration(staleWithin) + 300*time.Millisecond)
+				reset(c)
+			}
+		})
+		cl := newClient(t, cfg(s.url()))
+		if _, err := ask(t, cl); err != nil {
+			t.Fatal(err)
+		}
+		x, err := ask(t, cl)
+		wantKind(t, err, KindReset, "")
+		if x.Stale || x.Attempt != 1 || x.FirstSent != measure.Absent || len(seen.list()) != 2 {
+			t.Errorf("stale %v, attempt %d, first sent %d, %d requests seen", x.Stale, x.Attempt, x.FirstSent, len(seen.list()))
 		}
 	})
 }

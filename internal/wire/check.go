@@ -53,7 +53,7 @@ func checkInstants(s *measure.Sample) error {
 			return fmt.Errorf("an instant of %d ns, want at most ±%d", at, int64(maxInstant))
 		}
 	}
-	for _, d := range [...]int64{s.StampUncertainty, s.ReadDelayMax, s.ConnectNanos} {
+	for _, d := range [...]int64{s.StampUncertainty, s.ReadDelayMax, s.ConnectNanos, s.ResendNanos} {
 		if d < 0 || d > maxInstant {
 			return fmt.Errorf("a duration of %d ns, want 0 to %d", d, int64(maxInstant))
 		}

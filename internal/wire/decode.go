@@ -162,6 +162,8 @@ func detail(field, v uint64, s *measure.Sample) {
 		s.InputTokensAsked = int32(v)
 	case 35:
 		s.Stale = v != 0
+	case 36:
+		s.ResendNanos = int64(v)
 	}
 }
 

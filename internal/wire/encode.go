@@ -47,7 +47,8 @@ func AppendSample(dst []byte, s *measure.Sample) []byte {
 	dst = appendText(dst, 32, s.ErrorMessage)
 	dst = appendFlag(dst, 33, s.DetailShed)
 	dst = appendInt(dst, 34, int64(s.InputTokensAsked))
-	return appendFlag(dst, 35, s.Stale)
+	dst = appendFlag(dst, 35, s.Stale)
+	return appendInt(dst, 36, s.ResendNanos)
 }
 
 // appendTag is protowire.AppendTag for numbers below 2048, which it inlines.

@@ -77,7 +77,7 @@ func SampleToProto(s *measure.Sample) *stampedev1.Sample {
 		StampUncertaintyNanos:  s.StampUncertainty, ReadDelayMaxNanos: s.ReadDelayMax,
 		CoalescedChunkCount: s.CoalescedChunks, ConnectionReused: s.Reused, ConnectNanos: s.ConnectNanos,
 		HttpStatus: s.HTTPStatus, ErrorKind: s.ErrorKind, ErrorMessage: s.ErrorMessage,
-		DetailShed: s.DetailShed, StaleConnection: s.Stale,
+		DetailShed: s.DetailShed, StaleConnection: s.Stale, ResendNanos: s.ResendNanos,
 	}
 }
 
@@ -121,7 +121,7 @@ func SampleFromProto(p *stampedev1.Sample, s *measure.Sample) error {
 		StampUncertainty: p.GetStampUncertaintyNanos(), ReadDelayMax: p.GetReadDelayMaxNanos(),
 		CoalescedChunks: p.GetCoalescedChunkCount(), Reused: p.GetConnectionReused(), ConnectNanos: p.GetConnectNanos(),
 		HTTPStatus: p.GetHttpStatus(), ErrorKind: p.GetErrorKind(), ErrorMessage: p.GetErrorMessage(),
-		DetailShed: p.GetDetailShed(), Stale: p.GetStaleConnection(),
+		DetailShed: p.GetDetailShed(), Stale: p.GetStaleConnection(), ResendNanos: p.GetResendNanos(),
 	}
 	return f.check(s)
 }

@@ -53,7 +53,7 @@ func drawSample(t *rapid.T) measure.Sample {
 		ReasoningTokens: count("reasoning", -1), CachedTokens: count("cached", -1),
 		OutputTokensAsked: count("asked", 0), InputTokensAsked: count("in asked", 0),
 		FinishReason: word("finish"), KernelStamped: flag("kernel"), StampUncertainty: nanos("width"), ReadDelayMax: nanos("delay"),
-		CoalescedChunks: count("coalesced", 0), Reused: flag("reused"), ConnectNanos: nanos("connect"), HTTPStatus: count("http", 0),
+		CoalescedChunks: count("coalesced", 0), Reused: flag("reused"), ConnectNanos: nanos("connect"), ResendNanos: nanos("resend"), HTTPStatus: count("http", 0),
 		ErrorKind: word("kind"), ErrorMessage: word("message"), DetailShed: flag("shed"), Stale: flag("stale"),
 	}
 	if want.Sent != measure.Absent {

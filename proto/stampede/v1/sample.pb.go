@@ -166,8 +166,10 @@ type Sample struct {
 	InputTokensAskedCount int32 `protobuf:"varint,34,opt,name=input_tokens_asked_count,json=inputTokensAskedCount,proto3" json:"input_tokens_asked_count,omitempty"`
 	// The connection it was first written to had been closed by the server.
 	StaleConnection bool `protobuf:"varint,35,opt,name=stale_connection,json=staleConnection,proto3" json:"stale_connection,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// From the first attempt's sent to this one's; 0 when it was sent once.
+	ResendNanos   int64 `protobuf:"varint,36,opt,name=resend_nanos,json=resendNanos,proto3" json:"resend_nanos,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sample) Reset() {
@@ -445,11 +447,18 @@ func (x *Sample) GetStaleConnection() bool {
 	return false
 }
 
+func (x *Sample) GetResendNanos() int64 {
+	if x != nil {
+		return x.ResendNanos
+	}
+	return 0
+}
+
 var File_stampede_v1_sample_proto protoreflect.FileDescriptor
 
 const file_stampede_v1_sample_proto_rawDesc = "" +
 	"\n" +
-	"\x18stampede/v1/sample.proto\x12\vstampede.v1\"\xdc\r\n" +
+	"\x18stampede/v1/sample.proto\x12\vstampede.v1\"\xff\r\n" +
 	"\x06Sample\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x18\n" +
 	"\asession\x18\x02 \x01(\x03R\asession\x12\x12\n" +
@@ -491,7 +500,8 @@ const file_stampede_v1_sample_proto_rawDesc = "" +
 	"\vdetail_shed\x18! \x01(\bR\n" +
 	"detailShed\x127\n" +
 	"\x18input_tokens_asked_count\x18\" \x01(\x05R\x15inputTokensAskedCount\x12)\n" +
-	"\x10stale_connection\x18# \x01(\bR\x0fstaleConnectionB\x18\n" +
+	"\x10stale_connection\x18# \x01(\bR\x0fstaleConnection\x12!\n" +
+	"\fresend_nanos\x18$ \x01(\x03R\vresendNanosB\x18\n" +
 	"\x16_schedule_offset_nanosB\x11\n" +
 	"\x0f_intended_nanosB\r\n" +
 	"\v_sent_nanosB\x10\n" +
