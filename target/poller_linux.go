@@ -17,11 +17,6 @@ const (
 	pollEvents = 512
 	readBytes  = 128 << 10
 	readsATurn = 4 // reads of one connection before others get their turn; to parse what one returns takes up to 0.3 ms
-	// tick bounds how long a poller sleeps while requests are in flight. Each
-	// return that does not report a socket proves it empty, so this bounds the
-	// stamp_uncertainty of tokens that share a read. See BenchmarkTick for what it
-	// costs.
-	tick = 500 * time.Microsecond
 	// gather is how long arrivals lie that are let gather; less than tick, so that it
 	// widens no interval.
 	gather     = int64(300 * time.Microsecond)
@@ -56,6 +51,7 @@ type poller struct {
 	quiet   int64 // sockets that the last wait did not report were empty then
 	woken   int64 // when the last wait returned with something
 	crowded bool  // replies come faster than is worth waking up for each
+	watch   watch
 	stamps  stamper
 	counted int64 // of its steps, by the client
 	in      receiver
@@ -216,7 +212,7 @@ func (p *poller) gauge(n int) {
 // were empty. That is a proven one: a wait that ran into its timeout looked after
 // it, any other looked after it was called.
 func (p *poller) wait() (n int, empty int64) {
-	timeout := tick
+	timeout := p.watch.tick(p.now)
 	switch {
 	case len(p.unread) > 0:
 		timeout = 0
@@ -318,6 +314,7 @@ func (p *poller) read(k *conn, w *fdWire, ev uint32) (o outcome) {
 			p.cl.keptWaiting(a.lag, pair.Mono)
 		}
 		o = o.or(p.take(k, w, p.in.buf[:n], a))
+		p.watch.read(k.reply.shared)
 		if k.closed {
 			return o
 		}

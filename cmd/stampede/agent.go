@@ -89,6 +89,7 @@ func (f *agentFlags) run(ctx context.Context, out io.Writer, log *slog.Logger) e
 	defer conn.Close()
 	procs.Spare(sleepingThreads)
 	procs.Collect()
+	procs.Prompt()
 	name := f.name
 	if name == "" {
 		host, _ := os.Hostname()

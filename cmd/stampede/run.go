@@ -188,6 +188,7 @@ func (f *runFlags) connect(spec *workload.Spec, io streams) (*client.Client, fun
 	}
 	procs.Spare(sleepingThreads)
 	procs.Collect()
+	procs.Prompt()
 	env := gatherEnv(io.err)
 	local, err := stampede.New(stampede.Config{
 		Agents: max(spec.Agents, 1), Version: versionString(), Logger: logger(io.err, f.verbose), Progress: env.Progress, Notice: env.Notice,

@@ -23,6 +23,7 @@ when asked to, and keeps its own account of what it served.`,
 			// spare, the runtime's monitor polls for it.
 			cfg.Dedicated = true
 			procs.Spare(1)
+			procs.Defer() // what it stands for runs elsewhere
 			server, err := simulate.New(cfg)
 			if err != nil {
 				return usageError(err, "")

@@ -1,6 +1,7 @@
 // Package procs keeps Go processors to spare for threads that mostly sit in
-// system calls, and has garbage collected seldom while there is memory. It pins
-// nothing, and is for commands: a library leaves its process alone.
+// system calls, has garbage collected seldom while there is memory, and tells the
+// kernel how to schedule the process. It pins nothing, and is for commands: a library
+// leaves its process alone.
 //
 // While every processor is taken, be it by a thread that sleeps in the kernel, the
 // runtime's monitor looks for one to take away every 20 µs, on a laptop's two cores
