@@ -23,6 +23,7 @@ const (
 type builder struct {
 	shard  *shard
 	cutoff int64 // takeover: what was due before is not sent
+	bursts bursts
 	primed func()
 }
 
@@ -33,14 +34,19 @@ func (b *builder) run(ctx context.Context) {
 		if !b.open(ctx, p) {
 			return
 		}
+		b.bursts.next()
 		for k, offset := range b.sessions(p) {
 			if !b.room(ctx, p, offset) {
 				break
 			}
 			if !b.passed(p, offset) {
 				b.push(b.first(p, k, offset))
+				if p.Kind == schedule.Open {
+					b.bursts.add(offset)
+				}
 			}
 		}
+		b.readyBurst(ctx, p)
 		p.built.Store(true)
 		if p.dispatched.Load() {
 			p.discard(b.shard.drop) // what was pushed while the phase ended
@@ -126,9 +132,24 @@ func (b *builder) room(ctx context.Context, p *phase, offset int64) bool {
 		case p.Kind == schedule.Closed || count < aheadCount || wait <= 0:
 			return true
 		}
+		b.readyBurst(ctx, p)
 		b.primed()
 		b.pause(ctx, p, wait)
 	}
+}
+
+// readyBurst has connections opened for a burst among what was built since the last
+// call. The shard is not ready before those of the first are.
+func (b *builder) readyBurst(ctx context.Context, p *phase) {
+	n := b.bursts.take(p, max(1, int(b.shard.start.GetAgentCount())))
+	if n == 0 {
+		return
+	}
+	if p.release.known() {
+		b.bursts.ask(n)
+		return
+	}
+	b.shard.warmTo(ctx, n)
 }
 
 // wait is how long until an open-loop entry comes within aheadTime.

@@ -197,9 +197,10 @@ func (s *shard) dispatch(ctx context.Context) (lastBatch int64) {
 	building, cancel := context.WithCancel(ctx)
 	defer cancel()
 	primed, ready, reported := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	b := &builder{shard: s, cutoff: s.takenOver, primed: sync.OnceFunc(func() { close(primed) })}
+	b := &builder{shard: s, cutoff: s.takenOver, bursts: newBursts(), primed: sync.OnceFunc(func() { close(primed) })}
 	r := newReporter(s)
 	s.tasks.Go(func() { b.run(building) })
+	s.tasks.Go(func() { b.bursts.serve(building, s.warmTo) })
 	s.tasks.Go(func() { (&dispatcher{shard: s}).run() })
 	s.tasks.Go(func() {
 		defer close(reported)
@@ -285,9 +286,12 @@ func (s *shard) warm(ctx context.Context, phases []*phase) {
 		n = openConnections(phases[0].Phase, max(1, int(s.start.GetAgentCount())))
 	}
 	if n > 0 {
-		s.cold.Add(int64(s.run.warm(ctx, n)))
+		s.warmTo(ctx, n)
 	}
 }
+
+// warmTo readies n connections.
+func (s *shard) warmTo(ctx context.Context, n int) { s.cold.Add(int64(s.run.warm(ctx, n))) }
 
 // fail tells that the shard could not be prepared.
 func (s *shard) fail(err error) {
