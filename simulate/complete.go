@@ -36,8 +36,7 @@ func (s *Server) complete(c *conn, req request, kind api) bool {
 		return s.faulted(c, req, rec, http.StatusOK, "text/html; charset=utf-8",
 			[]byte("<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>It works</h1></body></html>\n"))
 	case FaultGarbage:
-		n, _ := c.sock.Write([]byte("\x15\x03\x01\x00\x02\x02\x16 this is not HTTP\n"))
-		s.settleRecord(rec, req, StatusFaulted, 0, int64(n))
+		s.settleRecord(rec, req, StatusFaulted, 0, c.garble())
 		return false
 	case FaultErrorEvent:
 		if !a.Stream {
@@ -60,6 +59,7 @@ func (s *Server) newRecord(c *conn, req request) *Record {
 		ID: req.get("X-Request-Id"), Attempt: 1, Connection: c.id, Sequence: c.served, Path: req.path,
 		Arrival: req.came.unix, Stamp: stampProcess, BytesIn: req.size, BodyHash: hex.EncodeToString(sum[:]),
 	}
+	rec.TLS, rec.HTTP2 = c.tls, c.h2 != nil
 	if req.came.kernel {
 		rec.Stamp = stampKernel
 	}
@@ -96,7 +96,7 @@ func (s *Server) prepare(c *conn, req request, rec *Record, a *apiRequest, kind 
 	if rec.InputTokens+max(1, rec.OutputAsked) > s.cfg.MaxModelLen {
 		return nil, tooLong(s.cfg.MaxModelLen, rec.InputTokens, rec.OutputAsked)
 	}
-	st := &stream{conn: c, rec: rec, came: req.came, done: make(chan struct{}), close: !req.keepAlive}
+	st := &stream{conn: c, rec: rec, came: req.came, done: make(chan struct{}), close: !req.keepAlive, bare: c.h2 != nil}
 	seed := seedFor(s.cfg.Seed, rec.ID, s.number.Add(1))
 	st.pcg.Seed(seed, s.cfg.Seed)
 	st.rng = rand.New(&st.pcg)
@@ -243,6 +243,10 @@ func (s *Server) makeWhole(st *stream, id, model string, created int64) {
 	body := st.appendWhole(make([]byte, 0, 512+8*st.total), id, model, created)
 	if st.fault.Kind == FaultMalformedEvent {
 		body = body[:len(body)*3/4]
+	}
+	if st.bare {
+		st.whole = body
+		return
 	}
 	b := appendResponseHead(make([]byte, 0, 160+len(body)), http.StatusOK, "application/json", len(body), st.close)
 	st.wholeBody = len(b)

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,12 @@ type Config struct {
 	Adapters []string
 	// APIKey that /v1 requests must carry as a bearer token. Default none.
 	APIKey secret.String
+	// TLS, with a certificate, is what connections are served with. NextProtos is
+	// HTTP2's to say. Default none, plain text.
+	TLS *tls.Config
+	// HTTP2 is whether HTTP/2 is spoken under TLS: HTTP2Also or HTTP2Only. Default
+	// neither, HTTP/1.1 alone.
+	HTTP2 string
 	// Version that /version reports. Default "simulate".
 	Version string
 
@@ -221,6 +228,8 @@ func (c *Config) parse() (*script, error) {
 	default:
 		check(false, "shape: must be vllm, openai, llama.cpp or ollama, got %q", c.Shape)
 	}
+	check(c.HTTP2 == "" || c.HTTP2 == HTTP2Also || c.HTTP2 == HTTP2Only, "http2: must be also or only, got %q", c.HTTP2)
+	check(c.HTTP2 == "" || c.TLS != nil, "http2: HTTP/2 is spoken over TLS alone, which needs a certificate")
 	check(c.Insecure || !c.APIKey.Empty() || isLoopback(c.Addr),
 		"addr: %s is reachable from other hosts: set an API key, or allow it with insecure", c.Addr)
 	return s, errors.Join(errs...)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -24,12 +23,15 @@ const minBuffer = 4 << 10
 
 // conn is one connection. Its goroutine reads, parses, and answers what is
 // answered at once; streams are written by the scheduler. The two never write at
-// the same time: the goroutine waits for the stream before.
+// the same time: the goroutine waits for the stream before. A request over HTTP/2
+// has a conn of its own, which shares the connection's socket and number.
 type conn struct {
 	srv    *Server
-	sock   *socket
+	sock   *wire
 	id     int64
-	served int64 // requests
+	served int64     // requests
+	tls    string    // its version
+	h2     *exchange // nil: HTTP/1
 
 	buf    []byte
 	r, w   int     // unread bytes
@@ -54,6 +56,16 @@ type request struct {
 // serve answers requests until the connection ends.
 func (c *conn) serve() {
 	defer c.finish()
+	switch proto, err := c.handshake(); {
+	case err != nil:
+		c.refuse(err)
+		return
+	case proto == protoHTTP2:
+		c.serveHTTP2()
+		return
+	case proto == "" && c.srv.cfg.HTTP2 == HTTP2Only:
+		return // a client that agreed to nothing would not speak it
+	}
 	for {
 		req, err := c.read()
 		if err != nil {
@@ -69,6 +81,25 @@ func (c *conn) serve() {
 		}
 		c.forget()
 	}
+}
+
+// handshake makes TLS ready, where it is spoken, within the time of a request.
+func (c *conn) handshake() (proto string, err error) {
+	if c.sock.tls == nil {
+		return "", nil
+	}
+	c.deadline(time.Now().Add(c.srv.cfg.RequestTimeout))
+	proto, c.tls, err = c.sock.handshake()
+	var bad *httpError
+	switch {
+	case err == nil:
+		c.deadline(time.Time{})
+	case errors.As(err, &bad):
+		c.sock.plain()
+	case !errors.Is(err, errEOF): // not one that only looked whether the port is open
+		c.srv.acct.note(func(s *Summary) { s.BadRequests++ })
+	}
+	return proto, err
 }
 
 // settle waits for the reply under way and reports whether the connection lives.
@@ -94,17 +125,16 @@ func (c *conn) finish() {
 			<-st.done
 		}
 	}
-	if c.how.Load() == closeRST {
-		if tcp, ok := c.sock.Conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
-		}
-	}
-	_ = c.sock.Close()
+	c.sock.close(c.how.Load() == closeRST)
 }
 
-// hangUp makes the connection's goroutine close it. Anyone may call it.
+// hangUp makes the connection's goroutine close it, or over HTTP/2 the stream.
+// Anyone may call it.
 func (c *conn) hangUp(how int32) {
 	c.how.CompareAndSwap(closeNot, how)
+	if c.h2 != nil {
+		return
+	}
 	_ = c.sock.SetReadDeadline(time.Unix(1, 0))
 }
 
@@ -118,9 +148,7 @@ func (c *conn) refuse(err error) {
 	_, _ = c.answer(bad.status, "application/json", errorBody(bad.status, bad.message, "BadRequestError", ""), true, false)
 	// The rest of what was sent is read for a moment, since closing with unread
 	// bytes resets the connection before the client has read the answer.
-	if tcp, ok := c.sock.Conn.(*net.TCPConn); ok {
-		_ = tcp.CloseWrite()
-	}
+	c.sock.closeWrite()
 	_ = c.sock.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 	_, _ = io.CopyN(io.Discard, c.sock.Conn, 1<<20)
 }
@@ -267,12 +295,26 @@ func (c *conn) forget() {
 // answer writes a whole response at once, without its body when only the head is
 // wanted, and returns how many bytes that were.
 func (c *conn) answer(status int, contentType string, body []byte, closes, headOnly bool) (int64, error) {
+	if c.h2 != nil {
+		return c.h2.answer(status, contentType, body, headOnly)
+	}
 	b := appendResponseHead(make([]byte, 0, 160+len(body)), status, contentType, len(body), closes)
 	if !headOnly {
 		b = append(b, body...)
 	}
 	n, err := c.sock.Write(b)
 	return int64(n), err
+}
+
+// garble writes what is not HTTP and returns how many bytes that were; over HTTP/2
+// the stream is reset.
+func (c *conn) garble() int64 {
+	if c.h2 != nil {
+		c.hangUp(closeRST)
+		return 0
+	}
+	n, _ := c.sock.Write([]byte("\x15\x03\x01\x00\x02\x02\x16 this is not HTTP\n"))
+	return int64(n)
 }
 
 func appendResponseHead(b []byte, status int, contentType string, length int, closes bool) []byte {

@@ -13,6 +13,12 @@
 // the wire. A client that reads too slowly is handed to a goroutine until it has
 // caught up; the others don't wait for it.
 //
+// Under TLS the same goroutine and the same scheduler decrypt and encrypt; an event
+// is encrypted before its instant is taken, so that the write call alone follows it,
+// as without. Over HTTP/2 framing, flow control and writing are net/http's: the
+// scheduler hands what is due to the request's goroutine, which takes the instant
+// and writes.
+//
 // # Per request
 //
 // Headers override the configuration for one request: X-Sim-TTFT and X-Sim-ITL
@@ -37,6 +43,8 @@
 //     from the write before, so lateness doesn't accumulate. What was drawn and
 //     what was written differ by the machine's own scheduling delays; the record
 //     holds what was written.
+//   - All that holds under TLS, too. The arrival is the stamp of the bytes that
+//     completed the record; bytes of a record count before encryption.
 //   - Counts of tokens, bytes, requests and repeated ids are exact.
 //
 // # What is not
@@ -45,6 +53,12 @@
 //     late, and those that are overdue together share one write and one instant.
 //   - A token of a prompt is a word times Config.TokensPerWord; no tokenizer is
 //     involved.
+//   - Over HTTP/2 (Record.HTTP2) several goroutines lie between the instant that is
+//     booked and the write, and Record.FirstWriteNanos is how long they took. The
+//     arrival is that of the last bytes that the connection had read when the
+//     request was whole: no earlier than the truth, and later by what others sent
+//     meanwhile. Bytes are those of bodies. A fault that ends the connection resets
+//     the stream instead, and close_after_reply has nothing to end.
 //   - Bytes that a fault dribbles out carry the instant of their first byte.
 //   - Elsewhere than on Linux arrivals are process time, deadlines are kept by
 //     Go's timers, and writes may block the scheduler for as long as a client

@@ -65,11 +65,11 @@ type faultCase struct {
 	err    error  // how the body ends
 	become string // in the account
 	check  func(result) bool
+	client *http.Client // nil: one that speaks plain HTTP
 }
 
-func TestFaultsOfStreams(t *testing.T) {
-	s := start(t, Config{ITL: "1ms"})
-	for _, tc := range []faultCase{
+func faultsOfStreams() []faultCase {
+	return []faultCase{
 		{fault: "status=503", status: 503, become: StatusFaulted, check: func(r result) bool { return strings.Contains(r.body, "simulated failure") }},
 		{fault: "html", status: 200, become: StatusFaulted, check: func(r result) bool { return strings.Contains(r.body, "<html>") }},
 		{fault: "garbage", become: StatusFaulted, err: errAny},
@@ -90,7 +90,12 @@ func TestFaultsOfStreams(t *testing.T) {
 		{fault: "slow_headers=30ms", status: 200, tokens: 5, done: true, become: StatusServed, check: func(r result) bool {
 			return r.events[0].at.Sub(r.sent) > 30*time.Millisecond
 		}},
-	} {
+	}
+}
+
+func TestFaultsOfStreams(t *testing.T) {
+	s := start(t, Config{ITL: "1ms"})
+	for _, tc := range faultsOfStreams() {
 		t.Run(tc.fault, func(t *testing.T) { tc.run(t, s, chatBody(5)) })
 	}
 }
@@ -115,7 +120,10 @@ func TestFaultsOfWholeReplies(t *testing.T) {
 var errAny = errors.New("any")
 
 func (tc *faultCase) run(t *testing.T, s *Server, body string) {
-	client := &http.Client{Transport: &http.Transport{}}
+	client := tc.client
+	if client == nil {
+		client = &http.Client{Transport: &http.Transport{}}
+	}
 	defer client.CloseIdleConnections()
 	id := t.Name()
 	r := ask(client, s, "/v1/chat/completions", body, "X-Request-Id: "+id, "X-Sim-Fault: "+tc.fault)

@@ -94,7 +94,7 @@ type result struct {
 // ask sends body to path and reads the answer, naively. opts are headers,
 // "Name: value".
 func ask(client *http.Client, s *Server, path, body string, opts ...string) result {
-	req, err := http.NewRequest(http.MethodPost, "http://"+s.Addr()+path, strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, strings.TrimSuffix(s.URL(), "/v1")+path, strings.NewReader(body))
 	if err != nil {
 		return result{err: err}
 	}

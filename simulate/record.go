@@ -19,6 +19,8 @@ type Record struct {
 	Connection int64  `json:"connection"`
 	Sequence   int64  `json:"sequence"`
 	Path       string `json:"path"`
+	TLS        string `json:"tls,omitempty"`   // its version, such as "TLS 1.3"
+	HTTP2      bool   `json:"http2,omitempty"` // by net/http, see the package comment
 	Model      string `json:"model,omitempty"`
 	Stream     bool   `json:"stream"`
 

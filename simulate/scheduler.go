@@ -18,9 +18,10 @@ type order struct {
 type orderKind uint8
 
 const (
-	orderSubmit orderKind = iota
-	orderDrop             // the client left, or the server stops
-	orderResume           // a write that had to wait is through
+	orderSubmit  orderKind = iota
+	orderDrop              // the client left, or the server stops
+	orderResume            // a write that had to wait is through
+	orderWritten           // what was handed over is written
 )
 
 // scheduler owns all replies under way and writes them from one thread.
@@ -135,6 +136,8 @@ func (s *scheduler) obey(o order) {
 		s.end(st, status, clock.Now())
 	case o.kind == orderResume:
 		s.conclude(st, st.resume, clock.Now())
+	case o.kind == orderWritten:
+		s.written(st)
 	case s.slots > 0 && s.running >= s.slots:
 		s.queue = append(s.queue, st)
 	default:
@@ -164,9 +167,15 @@ func (s *scheduler) advance(st *stream, due, now int64) {
 	}
 	from, tokenDue := st.sent, st.tokenDue
 	b, act := s.next(st, now)
+	if st.conn.h2 != nil {
+		s.heap.pop()
+		s.hand(st, b, act, from, tokenDue)
+		return
+	}
+	err := st.conn.sock.seal(b)
 	at := clock.Now()
-	n, wait, err := 0, false, error(nil)
-	if len(b) > 0 {
+	n, wait := 0, false
+	if len(b) > 0 && err == nil {
 		n, wait, err = st.conn.sock.writeNow(b)
 		st.rec.Writes++
 	}
@@ -181,7 +190,7 @@ func (s *scheduler) advance(st *stream, due, now int64) {
 		st.rec.HTTPStatus = http.StatusOK
 	}
 	if st.sent > from {
-		s.noteTokens(st, from, at, tokenDue)
+		s.noteTokens(st, from, at, tokenDue, clock.Now()-at)
 	}
 	switch {
 	case wait:
@@ -211,13 +220,15 @@ func (s *scheduler) next(st *stream, now int64) ([]byte, action) {
 	return st.dribble(now)
 }
 
-func (s *scheduler) noteTokens(st *stream, from int, at, due int64) {
+// noteTokens books tokens that were written at an instant, by a write that took so
+// long.
+func (s *scheduler) noteTokens(st *stream, from int, at, due, took int64) {
 	last := st.rec.LastToken
 	st.noteTokens(from, at, due)
 	m := s.meter
 	m.generated.Add(int64(st.sent - from))
 	if from == 0 {
-		st.rec.FirstWriteNanos = clock.Now() - at
+		st.rec.FirstWriteNanos = took
 		m.ttft.observe(at - st.came.mono)
 		return
 	}

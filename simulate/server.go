@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -17,7 +18,8 @@ type Server struct {
 	cfg       Config
 	timing    *script
 	listener  net.Listener
-	file      *os.File // the account, nil when there is none
+	tls       *tls.Config // nil: plain
+	file      *os.File    // the account, nil when there is none
 	acct      *account
 	meter     *meter
 	cache     *prefixCache
@@ -46,7 +48,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("simulate: %w", err)
 	}
-	s := &Server{cfg: cfg, timing: timing, acct: newAccount(cfg.MaxRecords, cfg.AccountPath != ""),
+	s := &Server{cfg: cfg, timing: timing, tls: cfg.serverTLS(), acct: newAccount(cfg.MaxRecords, cfg.AccountPath != ""),
 		meter: newMeter(), cache: newPrefixCache(cfg.PrefixCacheBlocks), created: time.Now().Unix(), stop: make(chan struct{}),
 		chatShape: newShape(cfg.Shape, cfg.ReasoningField, true), textShape: newShape(cfg.Shape, cfg.ReasoningField, false)}
 	if s.vocab = vocabulary; cfg.Tokenizer != nil {
@@ -75,7 +77,12 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
 // URL is the base URL for clients, with /v1.
-func (s *Server) URL() string { return "http://" + s.Addr() + "/v1" }
+func (s *Server) URL() string {
+	if s.tls != nil {
+		return "https://" + s.Addr() + "/v1"
+	}
+	return "http://" + s.Addr() + "/v1"
+}
 
 // Account returns the records of requests that have ended, the newest
 // Config.MaxRecords, in the order in which they ended. They must not be changed.
@@ -179,7 +186,7 @@ func (s *Server) admit(nc net.Conn) {
 		_ = nc.Close()
 		return
 	}
-	c := &conn{srv: s, sock: sock}
+	c := &conn{srv: s, sock: newWire(sock, s.tls)}
 	s.mu.Lock()
 	s.mu.last++
 	c.id = s.mu.last

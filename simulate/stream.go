@@ -59,6 +59,7 @@ type stream struct {
 	whole     []byte // the reply with its head, when it is not streamed
 	wholeBody int    // where its body begins
 	close     bool   // say Connection: close, and do it
+	bare      bool   // without a head, which is a frame of its own over HTTP/2
 
 	stage    stage
 	due      int64 // of the next step, monotonic
@@ -243,6 +244,9 @@ func (st *stream) stepWhole(b []byte) ([]byte, action) {
 const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
 
 func (st *stream) appendHead(b []byte) []byte {
+	if st.bare {
+		return b
+	}
 	b = append(b, streamHead...)
 	if st.framed {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)

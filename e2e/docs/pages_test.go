@@ -26,6 +26,7 @@ var pages = []page{
 	{path: "docs/http.md"},
 	{path: "docs/security.md", hosts: []string{"bench-0.internal"}},
 	{path: "docs/quickstart.md", short: true},
+	{path: "docs/simulator.md", short: true},
 	{path: "docs/traces.md"},
 	{path: "docs/tokenizers.md", short: true},
 	{path: "docs/multimodal.md", short: true},
