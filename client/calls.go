@@ -33,13 +33,13 @@ func (c *Client) Register(ctx context.Context, spec *workload.Spec, opts Registe
 	}
 	message, err := wire.SpecToProto(resolved)
 	if err != nil {
-		return "", nil, fmt.Errorf("register test: %w", err)
+		return "", nil, fmt.Errorf("%s: %w", opRegister, err)
 	}
 	answer, err := c.rpc.RegisterTest(ctx, &stampedev1.RegisterTestRequest{
 		Spec: message, TestId: opts.TestID, RequestId: opts.RequestID,
 	})
 	if err != nil {
-		return "", nil, fail(err, "register test")
+		return "", nil, lookedFor(fail(err, opRegister), &resolved.Dataset)
 	}
 	return answer.GetTestId(), answer.GetNotices(), nil
 }

@@ -38,6 +38,9 @@ type Test struct {
 	Ended    time.Time // zero before
 	Progress Progress
 	Agents   []string // of the latest run
+	// InvalidSpec says that the run failed because of its spec or of data that it
+	// names; Reason names the keys.
+	InvalidSpec bool
 }
 
 // Progress counts what has become of a run so far. Warmup is counted apart.
@@ -98,6 +101,7 @@ func testFrom(p *stampedev1.Test) (Test, error) {
 	t := Test{
 		ID: p.GetTestId(), RunID: p.GetRunId(), State: stateFrom(p.GetState()), Reason: p.GetReason(),
 		Revision: p.GetRevision(), Agents: p.GetAgents(), Progress: progressFrom(p.GetProgress()),
+		InvalidSpec: p.GetInvalidSpec(),
 	}
 	if ts := p.GetCreateTime(); ts != nil {
 		t.Created = ts.AsTime()

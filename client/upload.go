@@ -57,10 +57,12 @@ func (c *Client) upload(ctx context.Context, first *stampedev1.UploadDatasetRequ
 }
 
 // resolve returns a copy of spec in which what belongs to the calling process,
-// its environment and its files, has been replaced by values.
+// its environment and its files, has been replaced by values. Paths of files that
+// were read are absolute in it, so that whoever repeats the run finds them from
+// any folder.
 func (c *Client) resolve(ctx context.Context, spec *workload.Spec) (_ *workload.Spec, err error) {
 	if spec == nil {
-		return nil, fmt.Errorf("register test: %w: there is no spec", ErrInvalidSpec)
+		return nil, fmt.Errorf("%s: %w: there is no spec", opRegister, ErrInvalidSpec)
 	}
 	resolved := *spec
 	if key, ok := c.key(spec); ok {
@@ -72,7 +74,7 @@ func (c *Client) resolve(ctx context.Context, spec *workload.Spec) (_ *workload.
 	if spec.Dataset.OnHub() {
 		resolved.Dataset.CorpusHash, err = c.uploadNamed(ctx, spec.Dataset)
 		resolved.Dataset.HubToken = secret.String{} // it has done its work
-		return &resolved, err
+		return &resolved, wrongSpec(err)
 	}
 	if spec.Dataset.Path == "" || spec.Dataset.CorpusHash != "" {
 		return &resolved, nil
@@ -82,11 +84,14 @@ func (c *Client) resolve(ctx context.Context, spec *workload.Spec) (_ *workload.
 		return &resolved, nil // perhaps the controller has it
 	}
 	if err != nil {
-		return nil, fmt.Errorf("dataset.path: %w", err)
+		return nil, faulty("dataset.path", err)
 	}
 	defer file.Close()
+	if resolved.Dataset.Path, err = placeOf(file, spec.Dataset.Path); err != nil {
+		return nil, faulty("dataset.path", err)
+	}
 	resolved.Dataset.CorpusHash, err = c.uploadFile(ctx, spec, file)
-	return &resolved, err
+	return &resolved, wrongSpec(err)
 }
 
 // uploadFile converts a spec's file and uploads it.
@@ -107,9 +112,7 @@ func (c *Client) uploadFile(ctx context.Context, spec *workload.Spec, file io.Re
 		return "", fmt.Errorf("dataset.path: %w", err)
 	}
 	in := source.Input{Name: name, Data: whole, Size: info.Size()}
-	o := source.OptionsOf(spec.Dataset)
-	o.ReadFile = source.ReadBeside(spec.Dataset.Path)
-	return c.uploadInputs(ctx, name, []source.Input{in}, o, filepath.Join(folder, "corpus"))
+	return c.uploadInputs(ctx, name, spec.Dataset, []source.Input{in}, filepath.Join(folder, "corpus"))
 }
 
 // uploadNamed fetches a dataset of the hub, converts it, and uploads it.
@@ -128,14 +131,18 @@ func (c *Client) uploadNamed(ctx context.Context, d workload.Dataset) (hash stri
 		return "", fmt.Errorf("dataset: %w", err)
 	}
 	defer os.RemoveAll(folder)
-	return c.uploadInputs(ctx, data.Name, data.Inputs, source.OptionsOf(d), filepath.Join(folder, "corpus"))
+	return c.uploadInputs(ctx, data.Name, d, data.Inputs, filepath.Join(folder, "corpus"))
 }
 
 // uploadInputs converts data into the file at path and uploads it.
-func (c *Client) uploadInputs(ctx context.Context, name string, in []source.Input, o source.Options, path string) (hash string, err error) {
+func (c *Client) uploadInputs(ctx context.Context, name string, d workload.Dataset, in []source.Input, path string) (hash string, err error) {
+	o := source.OptionsOf(d)
+	if d.Path != "" {
+		o.ReadFile = source.ReadBeside(d.Path)
+	}
 	converted, err := source.Convert(ctx, in, o, path)
 	if err != nil {
-		return "", fmt.Errorf("dataset: %w", err)
+		return "", source.OfSpec(d, err)
 	}
 	made, err := os.Open(path)
 	if err != nil {

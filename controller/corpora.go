@@ -116,7 +116,7 @@ func (f files) keepCorpus(ctx context.Context, name string, in []source.Input, o
 	made := filepath.Join(folder, "corpus")
 	c, err := source.Convert(ctx, in, o, made)
 	if err != nil {
-		if ctx.Err() == nil {
+		if source.IsBad(err) {
 			err = fmt.Errorf("%w: %w", err, errInvalid)
 		}
 		return stored{}, err

@@ -12,6 +12,7 @@ import (
 	"github.com/stampede-bench/stampede/internal/hub"
 	"github.com/stampede-bench/stampede/internal/secret"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/source"
 )
 
@@ -41,7 +42,7 @@ func (r *run) gather() error {
 		return err
 	})
 	if err != nil {
-		return hubAdvice(fmt.Errorf("dataset: %w", err))
+		return hubAdvice(source.OfSpec(*d, err))
 	}
 	d.CorpusHash = k.hash
 	return nil
@@ -60,7 +61,7 @@ func (r *run) local(context.Context) (*gather.Data, error) {
 	path := r.eff.Dataset.Path
 	file, err := r.c.files.dataset(path)
 	if err != nil {
-		return nil, fmt.Errorf("path %q: %w", path, err)
+		return nil, workload.Errors{{Path: "dataset.path", Message: fmt.Sprintf("the controller can't take %.200q: %v", path, err)}}
 	}
 	return gather.Opened(filepath.Base(path), file)
 }

@@ -39,10 +39,19 @@ func withHint(err error, hint string) error { return hinted{error: err, hint: hi
 
 func hintOf(err error) string {
 	var h hinted
-	if errors.As(err, &h) {
+	var faults workload.Errors
+	switch {
+	case errors.As(err, &h):
 		return h.hint
+	case errors.As(err, &faults) && len(faults) > 0:
+		return faults[0].Hint
 	}
 	return ""
+}
+
+func isInvalidSpec(err error) bool {
+	var faults workload.Errors
+	return errors.As(err, &faults)
 }
 
 var codeOf = []struct {

@@ -82,19 +82,19 @@ func (f files) hasCorpus(hash string) bool {
 // everything but plain files, are refused.
 func (f files) dataset(path string) (*os.File, error) {
 	if f.datasets == "" {
-		return nil, errors.New("this controller has no dataset folder")
+		return nil, errors.New("it has no dataset folder")
 	}
 	rel := path
 	if filepath.IsAbs(path) {
 		r, err := filepath.Rel(f.datasets, path)
 		if err != nil {
-			return nil, errors.New("it lies outside of the controller's dataset folder")
+			return nil, errors.New("the file lies outside of its dataset folder")
 		}
 		rel = r
 	}
 	root, err := os.OpenRoot(f.datasets)
 	if err != nil {
-		return nil, errors.New("the controller's dataset folder can't be opened")
+		return nil, errors.New("its dataset folder can't be opened")
 	}
 	defer root.Close()
 	file, err := root.Open(filepath.Clean(rel))
@@ -103,7 +103,7 @@ func (f files) dataset(path string) (*os.File, error) {
 	}
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
 		_ = file.Close()
-		return nil, errors.New("it is not a plain file")
+		return nil, errors.New("that is not a plain file")
 	}
 	return file, nil
 }
@@ -111,12 +111,12 @@ func (f files) dataset(path string) (*os.File, error) {
 // datasetProblem says what is wrong without showing the folder's place.
 func datasetProblem(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New("there is no such file in the controller's dataset folder")
+		return errors.New("there is no such file in its dataset folder")
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return errors.New("the controller may not read it")
+		return errors.New("it may not read that file")
 	}
-	return errors.New("it does not lie in the controller's dataset folder")
+	return errors.New("the file does not lie in its dataset folder")
 }
 
 // remove deletes a test's folder and returns the names that were in it.

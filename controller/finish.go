@@ -48,6 +48,7 @@ func (r *run) finishUnstarted(err error, ended time.Time) {
 	r.log.Info("run ended before it sent load", "state", state, "reason", reason)
 	r.end(func(row *store.Run) {
 		row.State, row.Reason, row.Hint, row.EndTime = state, reason, hintOf(err), ended
+		row.InvalidSpec = isInvalidSpec(err)
 	})
 }
 

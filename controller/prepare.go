@@ -13,7 +13,9 @@ import (
 	"github.com/stampede-bench/stampede/internal/wire"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/schedule"
+	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/dataset"
+	"github.com/stampede-bench/stampede/workload/source"
 )
 
 // prepare takes the run from PENDING to agents that are all ready.
@@ -47,7 +49,7 @@ func (r *run) resolve() error {
 	if e.APIKey.Empty() && e.APIKeyEnv != "" && slices.Contains(r.c.cfg.AllowEnv, e.APIKeyEnv) {
 		key, there := r.c.cfg.LookupEnv(e.APIKeyEnv)
 		if !there {
-			return fmt.Errorf("endpoint.api_key_env: the controller's environment has no %s", e.APIKeyEnv)
+			return workload.Errors{{Path: "endpoint.api_key_env", Message: "the controller's environment has no " + e.APIKeyEnv}}
 		}
 		e.APIKey = secret.New(key)
 	}
@@ -133,11 +135,11 @@ func (r *run) compile() error {
 	}
 	corpus, notices, err := dataset.Open(r.eff, r.data.fileName, data, dataset.Options{RunID: r.id, Tokens: tokens})
 	if err != nil {
-		return fmt.Errorf("dataset: %w", err)
+		return source.OfSpec(r.eff.Dataset, err)
 	}
 	plan, err := schedule.Compile(r.eff, corpus)
 	if err != nil {
-		return fmt.Errorf("schedule: %w", err)
+		return err
 	}
 	if len(plan.Phases) == 0 {
 		return errors.New("the schedule is empty: no warmup and no stage")

@@ -16,7 +16,6 @@ import (
 	"github.com/stampede-bench/stampede/internal/wire"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 	"github.com/stampede-bench/stampede/report"
-	"github.com/stampede-bench/stampede/schedule"
 	"github.com/stampede-bench/stampede/workload"
 )
 
@@ -108,9 +107,9 @@ func checkRequestID(id string) error {
 func (c *Controller) admit(spec *workload.Spec) ([]string, error) {
 	violations := append(violationsOf(spec.Validate()), violationsOf(spec.NotYet())...)
 	eff, assumed := spec.WithDefaults()
-	violations = append(violations, violationsOf(schedule.Check(spec))...)
-	violations = append(violations, violationsOf(report.CheckGates(eff))...)
 	violations = append(violations, c.foreign(spec, eff)...)
+	violations = append(violations, c.rehearse(eff, len(violations) == 0).Without(violations)...)
+	violations = append(violations, violationsOf(report.CheckGates(eff))...)
 	if len(violations) > 0 {
 		return nil, violations
 	}
@@ -149,15 +148,23 @@ func (c *Controller) foreign(spec, eff *workload.Spec) workload.Errors {
 	case d.Path != "":
 		if f, err := c.files.dataset(d.Path); err != nil {
 			v = append(v, workload.FieldError{
-				Path: "dataset.path", Message: fmt.Sprintf("the controller can't take %.200q: %v", d.Path, err),
-				Hint: "the stampede command and the SDK upload files of the calling process; other callers use UploadDataset and set dataset.corpus_hash",
+				Path: "dataset.path", Message: fmt.Sprintf("the controller can't take %.200q: %v", d.Path, err), Hint: uploadHint,
 			})
+		} else {
+			_ = f.Close()
+		}
+	}
+	if seeksTokenizer(d) {
+		if f, err := c.files.dataset(d.Tokenizer); err != nil {
+			v = append(v, tokenizerFault(d, err))
 		} else {
 			_ = f.Close()
 		}
 	}
 	return v
 }
+
+const uploadHint = "the stampede command and the SDK upload files of the calling process; other callers use UploadDataset and set dataset.corpus_hash"
 
 // StartTest implements the rpc.
 func (t testService) StartTest(_ context.Context, req *stampedev1.StartTestRequest) (*stampedev1.StartTestResponse, error) {

@@ -17,24 +17,44 @@ func (r *run) tokens() (dataset.Tokens, error) {
 	if d.Tokenizer == "" || d.Tokenizer == workload.TokenizerServer {
 		return nil, nil
 	}
-	return tokenizer.Shared(d.Tokenizer, d.TokenizerHash, func(hash string) ([]byte, error) {
+	var missing error
+	t, err := tokenizer.Shared(d.Tokenizer, d.TokenizerHash, func(hash string) ([]byte, error) {
 		path, err := r.c.files.corpus(hash)
 		if err != nil {
 			return nil, err
 		}
-		return os.ReadFile(path)
+		var data []byte
+		data, missing = os.ReadFile(path)
+		return data, missing
 	})
+	if err != nil && missing == nil {
+		return nil, workload.Errors{{Path: "dataset.tokenizer", Message: err.Error()}}
+	}
+	return t, err
+}
+
+// seeksTokenizer reports whether a tokenizer is to be found in this host's dataset
+// folder.
+func seeksTokenizer(d workload.Dataset) bool {
+	return d.Tokenizer != "" && d.TokenizerHash == "" && d.Tokenizer != workload.TokenizerServer && !tokenizer.IsBuiltin(d.Tokenizer)
+}
+
+func tokenizerFault(d workload.Dataset, err error) workload.FieldError {
+	return workload.FieldError{
+		Path:    "dataset.tokenizer",
+		Message: fmt.Sprintf("the controller can't take %.200q, which is not built in, as a file: %v", d.Tokenizer, err),
+	}
 }
 
 // gatherTokenizer keeps a tokenizer's file of this host's dataset folder.
 func (r *run) gatherTokenizer() error {
 	d := &r.eff.Dataset
-	if d.Tokenizer == "" || d.TokenizerHash != "" || d.Tokenizer == workload.TokenizerServer || tokenizer.IsBuiltin(d.Tokenizer) {
+	if !seeksTokenizer(*d) {
 		return nil
 	}
 	file, err := r.c.files.dataset(d.Tokenizer)
 	if err != nil {
-		return fmt.Errorf("dataset.tokenizer %q: is not built in, and as a file %w", d.Tokenizer, err)
+		return workload.Errors{tokenizerFault(*d, err)}
 	}
 	defer file.Close()
 	kept, err := r.c.files.keepVerbatim("tokenizer.json", file, tokenizer.MaxFile)

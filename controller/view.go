@@ -23,6 +23,7 @@ func testProto(t *store.Test, r *store.Run) *stampedev1.Test {
 	if r.Hint != "" {
 		m.Reason += " (hint: " + r.Hint + ")"
 	}
+	m.InvalidSpec = r.InvalidSpec
 	m.StartTime, m.EndTime = timestamp(r.StartTime), timestamp(r.EndTime)
 	m.Progress, m.Agents = r.Progress, r.Agents
 	showTrial(m, r)

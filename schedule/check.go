@@ -2,39 +2,41 @@ package schedule
 
 import (
 	"errors"
-	"strconv"
 
 	"github.com/stampede-bench/stampede/workload"
+	"github.com/stampede-bench/stampede/workload/dataset"
 )
 
-// Check finds what Compile would refuse in the load functions of a spec without
-// evaluating them beyond their first second, so that it is fast whatever they
-// say. The error is of type workload.Errors and names the keys.
-func Check(spec *workload.Spec) error {
-	var errs workload.Errors
-	for i := range spec.Load.Stages {
-		source := spec.Load.Stages[i].Func
-		if source == nil || *source == "" {
-			continue // Validate says that
-		}
-		if err := checkFunction(*source); err != nil {
-			errs = append(errs, workload.FieldError{Path: "load.stages[" + strconv.Itoa(i) + "].func", Message: err.Error(), Type: "value_error"})
-		}
-	}
-	if len(errs) == 0 {
-		return nil
-	}
-	return errs
+// What Check takes at most for all stages together, so that it is quick whatever a
+// spec says.
+const (
+	quickSteps = 10_000_000 // of the interpreter, in load functions
+	quickDraws = 1_000_000  // of random arrivals
+)
+
+// budget is what is left of that.
+type budget struct {
+	steps uint64
+	draws float64
 }
 
-func checkFunction(source string) error {
-	f, err := compileFunction(source)
-	if err != nil {
-		return err
-	}
-	_, ok, err := f.at(0)
-	if err == nil && !ok {
-		return errors.New("asks for no request at all (it ends at t=0)")
+// Check finds what Compile would refuse in an effective spec, as far as that can be
+// told within a second: a load function that takes long is evaluated in part, and
+// arrivals are not drawn to the last. It also refuses a schedule without a single
+// request. c is as for Compile; where it is nil, a replay is left to Compile. The
+// error is of type workload.Errors and names the keys.
+func Check(spec *workload.Spec, c dataset.Corpus) error {
+	b := builder{seed: spec.Seed, plan: &Plan{}, corpus: c, countable: true, quick: &budget{quickSteps, quickDraws}}
+	_, err := b.compile(spec)
+	if err == nil && !b.open && b.sends == 0 {
+		b.fail("load.stages", "plan no request at all: the first would come after the end; give them a higher rate, or more time")
+		return b.errs
 	}
 	return err
 }
+
+// undecided is the answer of Check on a stage that would take too long.
+var undecided = &workload.FieldError{Message: "takes long to tell"}
+
+// errLong says that a load function has used up its steps.
+var errLong = errors.New(undecided.Message)

@@ -26,6 +26,10 @@ const (
 // workload.Errors and names the keys.
 func Compile(spec *workload.Spec, c dataset.Corpus) (*Plan, error) {
 	b := builder{seed: spec.Seed, plan: &Plan{}, corpus: c, countable: true}
+	return b.compile(spec)
+}
+
+func (b *builder) compile(spec *workload.Spec) (*Plan, error) {
 	stages := spec.Load.Stages
 	if len(stages) == 0 {
 		b.fail("load.stages", "must have at least one stage")
@@ -61,6 +65,10 @@ type builder struct {
 	// far as that is countable ahead.
 	taken     int64
 	countable bool
+	sends     int64   // sessions of the stages
+	quick     *budget // beyond which a phase is left open; nil: none
+	open      bool    // one was, or only time ends it
+	skip      bool    // the one at hand is
 }
 
 func (b *builder) fail(path, format string, args ...any) {
@@ -78,6 +86,10 @@ func (b *builder) add(p *Phase) {
 		b.countable = false
 	} else if !p.replays {
 		b.taken += p.Sessions
+	}
+	if !p.Warmup {
+		b.sends += p.Sessions
+		b.open = b.open || p.Sessions == Unbounded
 	}
 	b.plan.Phases = append(b.plan.Phases, p)
 }
@@ -105,11 +117,14 @@ func (b *builder) warmup(w workload.Warmup, first workload.Stage) {
 // fill completes a phase from a stage's load and adds it, or notes why not.
 func (b *builder) fill(p *Phase, path string, st *workload.Stage, stream string, number int64) {
 	before := len(b.errs)
+	b.skip = false
 	b.bounds(path, st)
 	switch {
 	case len(b.errs) > before:
 	case kinds(st) != 1:
 		b.fail(path, "must have exactly one of rate, concurrency, func and replay")
+	case st.Replay != nil && b.quick != nil && b.corpus == nil:
+		b.open, b.skip = true, true
 	case st.Replay != nil:
 		b.replay(p, path, st)
 	case st.Concurrency != nil:
@@ -117,7 +132,7 @@ func (b *builder) fill(p *Phase, path string, st *workload.Stage, stream string,
 	default:
 		b.openLoop(p, path, b.inSessions(st), arrivals{seed: b.seed, stream: stream, number: number})
 	}
-	if len(b.errs) == before {
+	if len(b.errs) == before && !b.skip {
 		b.add(p)
 	}
 }
@@ -194,8 +209,12 @@ func (b *builder) openLoop(p *Phase, path string, st *workload.Stage, a arrivals
 		b.fail(path+".max_concurrency", "must be at least 0, got %d", st.MaxConcurrency)
 		return
 	}
-	a.path, a.stage = path, st
+	a.path, a.stage, a.quick = path, st, b.quick
 	pace, err := a.pace()
+	if err == undecided {
+		b.open, b.skip = true, true
+		return
+	}
 	if err != nil {
 		b.errs = append(b.errs, *err)
 		return

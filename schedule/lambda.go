@@ -17,8 +17,10 @@ const (
 
 // function is a compiled load function. It belongs to one goroutine.
 type function struct {
-	value  starlark.Value
-	thread *starlark.Thread
+	value   starlark.Value
+	thread  *starlark.Thread
+	budget  *budget // nil: none
+	counted uint64  // steps that were taken from it
 }
 
 // compileFunction translates and compiles a load function.
@@ -105,6 +107,9 @@ func (f *function) evaluate(duration, most int64) ([]second, int64, error) {
 		if t == maxSecond {
 			return nil, 0, fmt.Errorf("has not ended at t=%d (7 days): return None at the end, or give the stage a duration or requests", t)
 		}
+		if t > 0 && f.exhausted() {
+			return nil, 0, errLong
+		}
 		count, ok, err := f.at(t)
 		if err != nil {
 			return nil, 0, err
@@ -123,6 +128,21 @@ func (f *function) evaluate(duration, most int64) ([]second, int64, error) {
 			return seconds, t + 1, nil
 		}
 	}
+}
+
+// exhausted takes the steps that were made since it was called last from the budget.
+func (f *function) exhausted() bool {
+	if f.budget == nil {
+		return false
+	}
+	made := f.thread.Steps - f.counted
+	f.counted = f.thread.Steps
+	if made > f.budget.steps {
+		f.budget.steps = 0
+		return true
+	}
+	f.budget.steps -= made
+	return false
 }
 
 func countText(n int64) string {

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -24,6 +25,7 @@ type arrivals struct {
 	seed   int64
 	stream string
 	number int64
+	quick  *budget
 }
 
 func (a arrivals) fail(key, format string, args ...any) *workload.FieldError {
@@ -120,12 +122,28 @@ func (a arrivals) random(rate, shape float64) (pace, *workload.FieldError) {
 			return pace{}, a.tooMany(fmt.Sprintf("about %.3g", expected))
 		}
 	}
+	if a.tooLongToDraw(rate * a.stage.Duration.D().Seconds()) {
+		return pace{}, undecided
+	}
 	g := newGaps(draw.NewStream(a.seed, a.stream, a.number), shape, nanosPerSecond/rate)
 	times, next, ok := newRandom(g, int64(a.stage.Duration), a.most(), maxNanos)
 	if !ok {
 		return pace{}, a.fail("", "would take longer than 366 days or more than %d requests", int64(maxSessions))
 	}
 	return a.bounded(times, next, rate), nil
+}
+
+// tooLongToDraw reports whether as many entries as are expected of the duration, or
+// asked for, are more than may be drawn.
+func (a arrivals) tooLongToDraw(expected float64) bool {
+	if n := float64(a.stage.Requests); n > 0 && (a.stage.Duration == 0 || n < expected) {
+		expected = n
+	}
+	if a.quick == nil {
+		return false
+	}
+	a.quick.draws -= expected
+	return a.quick.draws < 0
 }
 
 // most is the bound by count, or -1.
@@ -198,6 +216,9 @@ func (a arrivals) randomRamp(r ramp, total *big.Rat, shape float64) (pace, *work
 	if units := ceil(new(big.Rat).Mul(total, big.NewRat(unitsPerEntry, 1))); units.Cmp(big.NewInt(limit)) < 0 {
 		limit = max(units.Int64(), 1)
 	}
+	if expected, _ := total.Float64(); a.tooLongToDraw(expected) {
+		return pace{}, undecided
+	}
 	g := newGaps(draw.NewStream(a.seed, a.stream, a.number), shape, unitsPerEntry)
 	times, next, ok := newRandom(g, limit, a.most(), highest)
 	if !ok {
@@ -223,8 +244,12 @@ func (a arrivals) function() (pace, *workload.FieldError) {
 	if err != nil {
 		return pace{}, a.fail(".func", "%v", err)
 	}
+	f.budget = a.quick
 	duration := int64(a.stage.Duration)
 	issued, ended, err := f.evaluate(duration, a.stage.Requests)
+	if errors.Is(err, errLong) {
+		return pace{}, undecided
+	}
 	if err != nil {
 		return pace{}, a.fail(".func", "%v", err)
 	}

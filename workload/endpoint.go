@@ -83,6 +83,17 @@ func (d Dataset) Synthetic() bool {
 	return d.Name == DatasetSynthetic || d.Name == "" && d.Path == "" && d.CorpusHash == ""
 }
 
+// Key is the key of a spec by which its data came: for errors about that data.
+func (d Dataset) Key() string {
+	switch {
+	case d.Path != "":
+		return "dataset.path"
+	case d.CorpusHash != "":
+		return "dataset.corpus_hash"
+	}
+	return "dataset.name"
+}
+
 // Schema is what the rows of d mean, as package source names it; empty when the
 // columns tell.
 func (d Dataset) Schema() string {

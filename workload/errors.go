@@ -106,9 +106,9 @@ func (e *Errors) add(f FieldError) {
 	}
 }
 
-// without leaves out the errors that follow from those in earlier: an error at
+// Without leaves out the errors that follow from those in earlier: an error at
 // a path that earlier names too, or at a parent or child of one.
-func (e Errors) without(earlier Errors) Errors {
+func (e Errors) Without(earlier Errors) Errors {
 	var kept Errors
 	for _, f := range e {
 		if !relatedToAny(f.Path, earlier) {

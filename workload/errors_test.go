@@ -59,7 +59,7 @@ func TestErrorsThatFollowFromOthersAreLeftOut(t *testing.T) {
 		"load.stages[1].rate": true, "load.stages[1]": true, "load": true,
 		"load.stages[1].rates": false, "load.stages[10]": false, "load.stages[1].requests": false, "": false,
 	} {
-		if got := len(Errors{{Path: path}}.without(earlier)) == 0; got != related {
+		if got := len(Errors{{Path: path}}.Without(earlier)) == 0; got != related {
 			t.Errorf("error at %q left out: %v, want %v", path, got, related)
 		}
 	}

@@ -70,7 +70,7 @@ func parse(data []byte, read reader, validate func(*Spec) error) (Parsed, error)
 	}
 	var more Errors
 	if err := validate(p.Spec); errors.As(err, &more) {
-		for _, f := range p.relocate(more).without(d.errs) {
+		for _, f := range p.relocate(more).Without(d.errs) {
 			d.errs.add(f)
 		}
 	}

@@ -38,9 +38,6 @@ func gatherEnv(w io.Writer) gather.Env {
 func gatherCorpus(ctx context.Context, env gather.Env, d workload.Dataset) (*gathered, error) {
 	data, err := env.Find(ctx, d)
 	if err != nil {
-		if os.IsNotExist(err) || !d.OnHub() {
-			return nil, usageError(err, "")
-		}
 		return nil, err
 	}
 	defer data.Close()
@@ -60,7 +57,7 @@ func gatherCorpus(ctx context.Context, env gather.Env, d workload.Dataset) (*gat
 	}
 	if err != nil {
 		g.done()
-		return nil, err
+		return nil, source.OfSpec(d, err)
 	}
 	return g, nil
 }

@@ -110,12 +110,27 @@ func dataCommand(io streams, cmd *cobra.Command, more int, do func(g *gathered, 
 		}
 		g, err := gatherCorpus(cmd.Context(), gatherEnv(io.err), d)
 		if err != nil {
-			return err
+			return ofArgument(err)
 		}
 		defer g.done()
 		return do(g, args[1:])
 	}
 	return cmd
+}
+
+// ofArgument says what is wrong with the data of an argument, which no key of a
+// spec stands for.
+func ofArgument(err error) error {
+	var faults workload.Errors
+	if !errors.As(err, &faults) {
+		return err
+	}
+	for i := range faults {
+		if faults[i].Path == "dataset.path" || faults[i].Path == "dataset.name" {
+			faults[i].Path = ""
+		}
+	}
+	return faults
 }
 
 func newDatasetShowCommand(io streams) *cobra.Command {

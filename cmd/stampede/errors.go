@@ -100,10 +100,13 @@ func printLine(w io.Writer, message, hint string) {
 	}
 }
 
-// reasonError is why a run ended, with its hint apart.
-func reasonError(reason string) error {
-	if head, hint, ok := strings.Cut(reason, " (hint: "); ok {
-		return withHint(errors.New(head), strings.TrimSuffix(hint, ")"))
+// reasonError is why a run ended without a report, with its hint apart.
+func reasonError(t client.Test) error {
+	e := &exitError{code: exitFailed}
+	if t.InvalidSpec {
+		e.code = exitUsage
 	}
-	return errors.New(reason)
+	head, hint, _ := strings.Cut(t.Reason, " (hint: ")
+	e.err, e.hint = errors.New(head), strings.TrimSuffix(hint, ")")
+	return e
 }

@@ -23,7 +23,7 @@ func newPlanCommand(io streams) *cobra.Command {
 				return err
 			}
 			tell(io, said)
-			return plan(cmd.Context(), io, s)
+			return spec.inFile(plan(cmd.Context(), io, s))
 		},
 	}
 	spec = addSpecFlags(cmd.Flags())
@@ -41,6 +41,9 @@ func plan(ctx context.Context, io streams, spec *workload.Spec) error {
 		return err
 	}
 	defer done()
+	if err := schedule.Check(effective, corpus); err != nil {
+		return err
+	}
 	p, err := schedule.Compile(effective, corpus)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -74,7 +75,7 @@ func newRegisterCommand(io streams) *cobra.Command {
 		}
 		id, more, err := c.Register(cmd.Context(), s, client.RegisterOptions{TestID: spec.parsed.TestID})
 		if err != nil {
-			return err
+			return spec.inFile(err)
 		}
 		for _, n := range append(notices, more...) {
 			fmt.Fprintf(io.err, "stampede: %s\n", n)
@@ -132,7 +133,7 @@ func concludeWatch(cmd *cobra.Command, c *client.Client, io streams, id string, 
 	rep, _, err := c.Report(cmd.Context(), id)
 	if err != nil {
 		if last.Reason != "" {
-			return reasonError(last.Reason)
+			return reasonError(last)
 		}
 		return err
 	}
@@ -166,7 +167,7 @@ func newReportCommand(io streams) *cobra.Command {
 		}
 		rep, raw, err := c.Report(cmd.Context(), args[0])
 		if err != nil {
-			return err
+			return withoutReport(cmd.Context(), c, args[0], err)
 		}
 		var files []string
 		if out != "" {
@@ -183,6 +184,14 @@ func newReportCommand(io streams) *cobra.Command {
 		}
 		return judge(rep, test.State, test.State == client.Cancelled, false)
 	})
+}
+
+// withoutReport is the error of a run that has no report: it exits as run would.
+func withoutReport(ctx context.Context, c *client.Client, id string, err error) error {
+	if t, terr := c.Test(ctx, id); terr == nil && t.InvalidSpec {
+		return usageError(err, "")
+	}
+	return err
 }
 
 func newListCommand(io streams) *cobra.Command {

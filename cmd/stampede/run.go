@@ -14,6 +14,7 @@ import (
 
 	"github.com/stampede-bench/stampede"
 	"github.com/stampede-bench/stampede/client"
+	"github.com/stampede-bench/stampede/internal/gather"
 	"github.com/stampede-bench/stampede/internal/procs"
 	"github.com/stampede-bench/stampede/report"
 	"github.com/stampede-bench/stampede/simulate"
@@ -96,8 +97,8 @@ func (f *runFlags) run(ctx context.Context, io streams) error {
 	}
 	tell(io, append(notices, assumed...))
 	if f.remote.addr == "" {
-		if err := checkKeyEnv(effective); err != nil {
-			return err
+		if err := checkHere(effective); err != nil {
+			return f.spec.inFile(err)
 		}
 	}
 	tidy, err := makeOut(f.out)
@@ -111,7 +112,7 @@ func (f *runFlags) run(ctx context.Context, io streams) error {
 	}
 	defer closeClient()
 	s := &session{client: c, io: io, out: f.out, format: f.format, exports: f.exports, plots: f.plots, progress: f.progress(io)}
-	return s.execute(ctx, spec)
+	return f.spec.inFile(s.execute(ctx, spec))
 }
 
 func tell(io streams, notices []string) {
@@ -138,8 +139,23 @@ func makeOut(dir string) (tidy func(), err error) {
 	return tidy, nil
 }
 
-// checkKeyEnv refuses a run inside this process whose key can't be had. A
-// controller elsewhere may know the variable.
+// checkHere refuses a run inside this process that names what is not here. A
+// controller elsewhere may have it.
+func checkHere(spec *workload.Spec) error {
+	if err := checkKeyEnv(spec); err != nil {
+		return err
+	}
+	d := spec.Dataset
+	if err := gather.CheckTokenizer(d); err != nil {
+		return err
+	}
+	if d.Path != "" && d.CorpusHash == "" {
+		return gather.Check(d)
+	}
+	return nil
+}
+
+// checkKeyEnv refuses a key that can't be had.
 func checkKeyEnv(spec *workload.Spec) error {
 	name := spec.Endpoint.APIKeyEnv
 	if name == "" || !spec.Endpoint.APIKey.Empty() {
@@ -319,7 +335,7 @@ func (s *session) conclude(ctx context.Context, final client.Test, interrupted b
 			return silently(exitInterrupted)
 		}
 		if final.State != client.Succeeded && final.Reason != "" {
-			return reasonError(final.Reason)
+			return reasonError(final)
 		}
 		return err
 	}

@@ -5,10 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
 	"os"
 
-	"github.com/stampede-bench/stampede/client"
 	"github.com/stampede-bench/stampede/internal/gather"
 	"github.com/stampede-bench/stampede/simulate"
 	"github.com/stampede-bench/stampede/workload"
@@ -19,9 +17,9 @@ import (
 // openTokenizer loads the tokenizer that a name means on this host.
 func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
 	d := workload.Dataset{Tokenizer: name}
-	data, err := client.TokenizerFile(context.Background(), d, func(path string) (io.ReadCloser, error) { return os.Open(path) }, gather.Env{Lookup: os.LookupEnv})
+	data, err := gather.Env{Lookup: os.LookupEnv}.Tokenizer(context.Background(), d, gather.OpenHere)
 	if err != nil {
-		return nil, usageError(err, "")
+		return nil, err
 	}
 	hash := ""
 	if data != nil {
@@ -30,7 +28,7 @@ func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
 	}
 	t, err := tokenizer.Shared(name, hash, func(string) ([]byte, error) { return data, nil })
 	if err != nil {
-		return nil, usageError(err, "")
+		return nil, workload.Errors{{Path: "dataset.tokenizer", Message: err.Error()}}
 	}
 	return t, nil
 }

@@ -22,13 +22,15 @@ type Run struct {
 	State  stampedev1.State
 	// Reason says why it is pending or ended the way it did; Hint what to do.
 	Reason, Hint string
-	CreateTime   time.Time
-	StartTime    time.Time // the anchor: when it began to send load; zero before
-	EndTime      time.Time
-	Agents       []string // names
-	AgentIDs     []string // of the same
-	Progress     *stampedev1.Progress
-	Notices      []string
+	// InvalidSpec says that it failed because of the spec or its data.
+	InvalidSpec bool
+	CreateTime  time.Time
+	StartTime   time.Time // the anchor: when it began to send load; zero before
+	EndTime     time.Time
+	Agents      []string // names
+	AgentIDs    []string // of the same
+	Progress    *stampedev1.Progress
+	Notices     []string
 	// FirstStagePhase is the phase that is the first stage.
 	FirstStagePhase int32
 	// Report is the report's JSON, WorkloadHash its hash in hex; set at the end.

@@ -40,7 +40,7 @@ var allowed = map[string][]string{
 
 	"controller/gateway/restapi": {"proto/stampede/v1"},
 
-	"client":               {"measure", "proto/stampede/v1", "report", "workload", "workload/source", "workload/tokenizer", "internal/gather", "internal/hub", "internal/wire"},
+	"client":               {"measure", "proto/stampede/v1", "report", "workload", "workload/source", "workload/tokenizer", "internal/gather", "internal/wire"},
 	"simulate":             {"workload/tokenizer"},
 	"bench":                {"agent", "client", "report", "simulate", "target", "workload", "internal/firehose"},
 	"e2e":                  {},
@@ -55,7 +55,7 @@ var allowed = map[string][]string{
 	"workload/tokenizer":   {},
 	"internal/hub":         {"internal/allow"},
 	"internal/hub/hubtest": {},
-	"internal/gather":      {"internal/hub", "workload", "workload/source"},
+	"internal/gather":      {"internal/hub", "workload", "workload/source", "workload/tokenizer"},
 	"internal/secret":      {},
 	"internal/guard":       {},
 	"internal/clock":       {},

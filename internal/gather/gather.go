@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -33,18 +34,44 @@ func (d *Data) Close() {
 	}
 }
 
-// File is the data of one file.
-func File(name string) (*Data, error) {
-	info, err := os.Stat(name)
-	if err != nil {
+// Check refuses a spec's path that is no file of this host, as workload.Errors.
+func Check(d workload.Dataset) error {
+	info, err := os.Stat(d.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return wrongPath("there is no file %s%s", d.Path, folderOf(d.Path))
+	case err != nil:
+		return wrongPath("%s can't be read: %v", d.Path, cause(err))
+	case info.IsDir():
+		return wrongPath("must be a file, %s is a folder", d.Path)
+	}
+	return nil
+}
+
+func wrongPath(format string, args ...any) error {
+	return workload.Errors{{Path: "dataset.path", Message: fmt.Sprintf(format, args...), Type: "value_error"}}
+}
+
+// folderOf says what folder a path is meant from, where that matters.
+func folderOf(path string) string {
+	if folder, err := os.Getwd(); err == nil && !filepath.IsAbs(path) {
+		return " in " + folder
+	}
+	return ""
+}
+
+// file is the data of the one file that a spec's path names.
+func file(d workload.Dataset) (*Data, error) {
+	if err := Check(d); err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: is not a plain file", name)
+	name := d.Path
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return nil, wrongPath("must be a plain file, which %s is not", name)
 	}
-	d := &Data{Name: filepath.Base(name)}
-	d.add(d.Name, func() (string, error) { return name, nil })
-	return d, nil
+	data := &Data{Name: filepath.Base(name)}
+	data.add(data.Name, func() (string, error) { return name, nil })
+	return data, nil
 }
 
 // Opened is the data of one file that is open; Close closes it.
@@ -100,11 +127,7 @@ func (e Env) Hub(d workload.Dataset) (*hub.Client, error) {
 // Find is the data of a spec's dataset, wherever it is.
 func (e Env) Find(ctx context.Context, d workload.Dataset) (*Data, error) {
 	if !d.OnHub() {
-		data, err := File(d.Path)
-		if err != nil {
-			return nil, fmt.Errorf("dataset.path: %w", err)
-		}
-		return data, nil
+		return file(d)
 	}
 	c, err := e.Hub(d)
 	if err != nil {

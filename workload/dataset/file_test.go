@@ -169,8 +169,8 @@ func TestFilesWrapRound(t *testing.T) {
 
 func TestEmptyDataIsAnError(t *testing.T) {
 	for data, want := range map[string]string{
-		"[]": "a.json: holds no conversation that could be sent",
-		`[{"conversations": [{"from": "gpt", "value": "x"}]}]`: "a.json: holds no conversation that could be sent; a.json: conversations without a human turn, left out: 1",
+		"[]": "dataset.path: a.json: holds no conversation that could be sent",
+		`[{"conversations": [{"from": "gpt", "value": "x"}]}]`: "dataset.path: a.json: holds no conversation that could be sent; a.json: conversations without a human turn, left out: 1",
 	} {
 		spec := &workload.Spec{Dataset: workload.Dataset{Path: "a.json"}}
 		_, _, err := dataset.Open(spec, "a.json", corpusOf(t, "a.json", []byte(data), ""), dataset.Options{})

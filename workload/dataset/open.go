@@ -33,7 +33,8 @@ type Tokens interface {
 
 // Open makes the corpus of an effective spec: synthetic prompts, or the sessions
 // of a corpus file, which must stay open. name is what notices call the file. It
-// also returns notices on what was cut or left out.
+// also returns notices on what was cut or left out. An error on what the spec asks
+// for, or on what the data holds, is of type workload.Errors.
 func Open(spec *workload.Spec, name string, file *File, o Options) (Corpus, []string, error) {
 	out, err := outputLength(spec)
 	if err != nil {
@@ -47,6 +48,11 @@ func Open(spec *workload.Spec, name string, file *File, o Options) (Corpus, []st
 		return nil, nil, fmt.Errorf("dataset %q: its data is not there", cmp.Or(spec.Dataset.Name, spec.Dataset.Path))
 	}
 	return openRecorded(spec, cmp.Or(name, "dataset"), file, out, o)
+}
+
+// fault is what is wrong with a key of the spec.
+func fault(key string, err error) error {
+	return workload.Errors{{Path: key, Message: err.Error(), Type: "value_error"}}
 }
 
 // output draws lengths of replies.
@@ -67,7 +73,7 @@ func outputLength(spec *workload.Spec) (output, error) {
 	}
 	var err error
 	if o.dist, err = workload.ParseDist(text); err != nil {
-		return o, fmt.Errorf("dataset.output_tokens: %w", err)
+		return o, fault("dataset.output_tokens", err)
 	}
 	return o, nil
 }
@@ -99,7 +105,7 @@ func openRecorded(spec *workload.Spec, name string, file *File, out output, o Op
 		notices = append(notices, fmt.Sprintf("%s: %s: %d", name, n.Text, n.Count))
 	}
 	if file.Len() == 0 {
-		return nil, nil, errors.New(strings.Join(append([]string{name + ": holds no conversation that could be sent"}, notices...), "; "))
+		return nil, nil, fault(spec.Dataset.Key(), errors.New(strings.Join(append([]string{name + ": holds no conversation that could be sent"}, notices...), "; ")))
 	}
 	if file.Textless() == file.Len() && spec.Dataset.InputTokens != "" {
 		notices = append(notices, fmt.Sprintf("dataset.input_tokens is not used: %s has lengths of its own", name))

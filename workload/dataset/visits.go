@@ -46,13 +46,13 @@ func newVisits(spec *workload.Spec, c Corpus) (Corpus, error) {
 	}
 	slice, err := workload.ParseSlice(s.Range)
 	if !whole && err != nil {
-		return nil, fmt.Errorf("sessions.range: %w", err)
+		return nil, fault("sessions.range", err)
 	}
 	if !whole {
 		all := v.size
 		from, to := slice.Of(all)
 		if v.first, v.size = from, to-from; v.size == 0 {
-			return nil, fmt.Errorf("sessions.range: %s leaves none of the %d sessions", s.Range, all)
+			return nil, fault("sessions.range", fmt.Errorf("%s leaves none of the %d sessions", s.Range, all))
 		}
 	}
 	v.begin = v.arrival(v.first)

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,9 @@ func (m *mapped) row(one *row) ([]dataset.Record, error) {
 	r, err := m.record(values)
 	if err == nil {
 		err = sendable(&r)
+	}
+	if errors.Is(err, errNoColumn) {
+		err = fmt.Errorf("%w; %s", err, one.has())
 	}
 	if err != nil {
 		return nil, one.fail(0, err)
@@ -129,6 +133,8 @@ func conversationOf(v json.RawMessage) ([]dataset.Message, error) {
 	return messages, nil
 }
 
+var errNoColumn = errors.New("is not in the row")
+
 // find returns the value of a column; a.b is the member b of column a.
 func find(values map[string]json.RawMessage, column string) (json.RawMessage, error) {
 	if v, there := values[column]; there {
@@ -137,7 +143,7 @@ func find(values map[string]json.RawMessage, column string) (json.RawMessage, er
 	first, rest, nested := strings.Cut(column, ".")
 	v, there := values[first]
 	if !nested || !there {
-		return nil, errors.New("is not in the row")
+		return nil, errNoColumn
 	}
 	var inner map[string]json.RawMessage
 	if err := json.Unmarshal(v, &inner); err != nil {
@@ -205,8 +211,11 @@ func timeOf(v json.RawMessage) (int64, error) {
 	if err := json.Unmarshal(v, &m); err != nil {
 		return -1, err
 	}
-	if !m.given {
+	switch {
+	case !m.given:
 		return -1, errors.New("is empty")
+	case m.nanos < 0: // which would count as none
+		return -1, fmt.Errorf("must not be negative, nor before 1970, got %.40s", bytes.Trim(v, `"`))
 	}
 	return m.nanos, nil
 }

@@ -44,6 +44,8 @@ func (c *conversations) row(one *row) ([]dataset.Record, error) {
 	case wild && errors.Is(err, errEmpty):
 		c.reader.note(noteEmpty, 1)
 		return nil, nil
+	case errors.Is(err, errNoText):
+		return nil, one.fail(0, fmt.Errorf("%w; %s", err, one.has()))
 	case err != nil:
 		return nil, one.fail(0, err)
 	}
@@ -120,8 +122,9 @@ func (c *content) UnmarshalJSON(data []byte) error {
 
 var errContent = errors.New("messages.content: must be a string or a list of parts")
 
-// errEmpty and errNoHuman say why a conversation can't be sent.
+// errNoText, errEmpty and errNoHuman say why a conversation can't be sent.
 var (
+	errNoText  = errors.New("the row has none of prompt, messages and conversations")
 	errEmpty   = errors.New("its first prompt is empty")
 	errNoHuman = errors.New("no turn in it is a human's")
 )
@@ -132,7 +135,7 @@ func (r *chat) record() (record dataset.Record, cut bool, err error) {
 	switch given := r.given(); len(given) {
 	case 1:
 	case 0:
-		return record, false, errors.New("the row has none of prompt, messages and conversations")
+		return record, false, errNoText
 	default:
 		return record, false, fmt.Errorf("the row has %s, it must have only one of them", strings.Join(given, " and "))
 	}

@@ -69,7 +69,7 @@ func isCorpus(in Input) bool {
 func copyCorpus(in Input, out io.Writer) (Converted, error) {
 	f, err := dataset.OpenFile(in.Data, in.Size)
 	if err != nil {
-		return Converted{}, fmt.Errorf("%s: %w", in.Name, err)
+		return Converted{}, bad(fmt.Errorf("%s: %w", in.Name, err))
 	}
 	hash, err := dataset.Copy(out, io.NewSectionReader(in.Data, 0, in.Size))
 	if err != nil {
@@ -84,7 +84,7 @@ const checkEvery = 256
 func convert(ctx context.Context, inputs []Input, o Options, out *os.File) (Converted, error) {
 	r, err := NewReader(inputs, o)
 	if err != nil {
-		return Converted{}, err
+		return Converted{}, bad(err)
 	}
 	buffered := bufio.NewWriterSize(out, 1<<20)
 	w, err := dataset.NewWriter(buffered)
@@ -97,7 +97,7 @@ func convert(ctx context.Context, inputs []Input, o Options, out *os.File) (Conv
 		}
 		if err == nil {
 			if err = w.Write(&one); err != nil {
-				err = fmt.Errorf("%s: record %d: %w", inputs[0].Name, w.Len()+1, err)
+				err = bad(fmt.Errorf("%s: record %d: %w", inputs[0].Name, w.Len()+1, err))
 			}
 		}
 		if err != nil {

@@ -90,7 +90,7 @@ func readMediaFile(name string, read func(string) ([]byte, error)) ([]byte, erro
 	data, err := read(name)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("the file of a part: %w", err)
+		return nil, badData{fmt.Errorf("the file of a part: %w", err)}
 	case len(data) == 0:
 		return nil, fmt.Errorf("the file %q of a part is empty", name)
 	case len(data) > maxMediaBytes:

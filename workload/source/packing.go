@@ -86,6 +86,12 @@ const (
 	arrowMagic = "ARROW1\x00\x00"
 )
 
+// isBinary reports whether the head of a file has characters that no text has. All
+// of UTF-16 counts as such.
+func isBinary(head []byte) bool {
+	return bytes.ContainsFunc(head, func(c rune) bool { return c < ' ' && !strings.ContainsRune("\t\n\v\f\r\x1a\x1b", c) })
+}
+
 // binaryForm names the form of a file that is not made of lines, or returns
 // nothing.
 func binaryForm(head []byte) string {

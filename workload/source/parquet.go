@@ -39,7 +39,7 @@ func guarded(f func() error) (err error) {
 func readParquet(in Input, n *int64, yield func(*row, error) bool) error {
 	file, err := parquet.OpenFile(in.Data, in.Size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return err
+		return badData{fmt.Errorf("the file is damaged, or not whole: %w", err)}
 	}
 	r := parquet.NewGenericReader[map[string]any](file, file.Schema())
 	defer r.Close()

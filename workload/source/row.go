@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -75,6 +77,20 @@ func (r *row) columns() (map[string]bool, error) {
 		names[name] = true
 	}
 	return names, nil
+}
+
+// has names the row's members, for errors on those that are missing.
+func (r *row) has() string {
+	const most = 12
+	columns, err := r.columns()
+	names := slices.Sorted(maps.Keys(columns))
+	switch {
+	case err != nil || len(names) == 0:
+		return "it is empty"
+	case len(names) > most:
+		return fmt.Sprintf("it has %s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return "it has " + strings.Join(names, ", ")
 }
 
 // failJSON places an error of package json.

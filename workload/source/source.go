@@ -142,7 +142,7 @@ func (r *Reader) input(in Input, yield func(dataset.Record, error) bool) bool {
 	}
 	rows, err := open(in, r.options.Plain)
 	if err != nil {
-		yield(dataset.Record{}, err)
+		yield(dataset.Record{}, bad(err))
 		return false
 	}
 	if rows.records != nil {
@@ -150,11 +150,11 @@ func (r *Reader) input(in Input, yield func(dataset.Record, error) bool) bool {
 	}
 	for one, err := range rows.rows {
 		if err != nil {
-			yield(dataset.Record{}, err)
+			yield(dataset.Record{}, bad(err))
 			return false
 		}
 		if err := r.recognise(one); err != nil {
-			yield(dataset.Record{}, err)
+			yield(dataset.Record{}, bad(err))
 			return false
 		}
 		if !r.emit(func() ([]dataset.Record, error) { return r.mapper.row(one) }, yield) {
@@ -168,7 +168,7 @@ func (r *Reader) input(in Input, yield func(dataset.Record, error) bool) bool {
 func (r *Reader) recordsOf(records iter.Seq2[dataset.Record, error], yield func(dataset.Record, error) bool) bool {
 	for one, err := range records {
 		r.yielded++
-		if !yield(one, err) || err != nil || r.full() {
+		if !yield(one, bad(err)) || err != nil || r.full() {
 			return false
 		}
 	}
@@ -199,7 +199,7 @@ func (r *Reader) recognise(one *row) error {
 func (r *Reader) emit(next func() ([]dataset.Record, error), yield func(dataset.Record, error) bool) bool {
 	records, err := next()
 	if err != nil {
-		yield(dataset.Record{}, err)
+		yield(dataset.Record{}, bad(err))
 		return false
 	}
 	for _, one := range records {
@@ -222,6 +222,9 @@ type opened struct {
 	rows    iter.Seq2[*row, error]
 	records iter.Seq2[dataset.Record, error]
 }
+
+// readable is what open can tell from each other.
+const readable = "JSON, JSON lines, CSV, TSV and Parquet, packed by gzip or zstd, and corpus files"
 
 // sniffBytes is how much of a file is looked at to tell its form.
 const sniffBytes = 4096
@@ -247,7 +250,7 @@ func open(in Input, plain bool) (opened, error) {
 		}
 		return opened{rows: parquetRows(in)}, nil
 	default:
-		return opened{}, fmt.Errorf("%s: %s files can't be read", in.Name, kind)
+		return opened{}, fmt.Errorf("%s: %s files can't be read; %s can", in.Name, kind, readable)
 	}
 	stream := io.NewSectionReader(in.Data, 0, in.Size)
 	if unpack := packing(head); unpack != nil {
@@ -259,6 +262,9 @@ func open(in Input, plain bool) (opened, error) {
 // text opens what is made of lines. ending is the name whose ending may tell the
 // form.
 func text(ending, name string, stream io.Reader, head []byte) (opened, error) {
+	if isBinary(head) {
+		return opened{}, fmt.Errorf("%s: holds bytes that are no text in UTF-8; %s can be read", name, readable)
+	}
 	if bom := []byte("\xef\xbb\xbf"); bytes.HasPrefix(head, bom) {
 		head = head[len(bom):]
 		if _, err := io.CopyN(io.Discard, stream, int64(len(bom))); err != nil {

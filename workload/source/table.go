@@ -125,9 +125,22 @@ func (t *table) fail(err error) error {
 	case errors.Is(err, io.EOF):
 		return err
 	case errors.As(err, &parse):
-		return fmt.Errorf("%s:%d:%d: %w", t.file, parse.Line, max(parse.Column, 1), parse.Err)
+		return fmt.Errorf("%s:%d:%d: %s", t.file, parse.Line, max(parse.Column, 1), t.explain(parse.Err))
 	}
 	return fmt.Errorf("%s: %w", t.file, err)
+}
+
+// explain says in a user's words what package csv found.
+func (t *table) explain(err error) string {
+	switch {
+	case errors.Is(err, csv.ErrFieldCount):
+		return fmt.Sprintf("must have as many cells as the first line, which has %d", len(t.names))
+	case errors.Is(err, csv.ErrBareQuote):
+		return `has a quotation mark inside a cell; such a cell stands in quotation marks, with those inside doubled`
+	case errors.Is(err, csv.ErrQuote):
+		return `has a cell whose quotation mark is not closed, or is followed by something`
+	}
+	return err.Error()
 }
 
 // longLine refuses lines that would not fit into a row; package csv would hold

@@ -246,7 +246,7 @@ func (s stamp) nanos(column string, unit time.Duration) (int64, error) {
 	whole, fraction, isDecimal := strings.Cut(string(s), ".")
 	if n, err := strconv.ParseInt(whole, 10, 64); err == nil && !strings.HasPrefix(whole, "+") {
 		if at, ok := decimalNanos(n, fraction, unit); ok && (!isDecimal || fraction != "") {
-			return at, notNegative(column, at)
+			return at, s.notNegative(column, at)
 		}
 	}
 	if f, err := strconv.ParseFloat(string(s), 64); err == nil && !math.IsNaN(f) {
@@ -254,7 +254,7 @@ func (s stamp) nanos(column string, unit time.Duration) (int64, error) {
 		if math.Abs(at) > maxMoment {
 			return 0, wrong(column, "must be at most %g, got %s", float64(maxMoment)/float64(unit), s)
 		}
-		return int64(math.Round(at)), notNegative(column, int64(at))
+		return int64(math.Round(at)), s.notNegative(column, int64(at))
 	}
 	return moment(column, string(s))
 }
@@ -262,9 +262,9 @@ func (s stamp) nanos(column string, unit time.Duration) (int64, error) {
 // maxMoment is a moment in the year 2200, in nanoseconds since 1970.
 const maxMoment = 7_258_000_000_000_000_000
 
-func notNegative(column string, at int64) error {
+func (s stamp) notNegative(column string, at int64) error {
 	if at < 0 {
-		return wrong(column, "must not be negative")
+		return wrong(column, "must not be negative, got %s", s)
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func TestMalformedTracesAreNamedByLineAndColumn(t *testing.T) {
 		{"a.csv", azure + "2023-11-16 18:15:47,x,2\n", "a.csv:3:21: ContextTokens: must be a whole number, got string"},
 		{"a.csv", azure + "2023-11-16 18:15:47,5,0\n", "a.csv:3:23: GeneratedTokens: must be from 1 to 10000000, got 0"},
 		{"a.csv", azure + "2023-11-16 18:15:47,,2\n", "a.csv:3:1: ContextTokens: is missing"},
-		{"a.csv", azure + "2023-11-16 18:15:47,5\n", "a.csv:3:1: wrong number of fields"},
+		{"a.csv", azure + "2023-11-16 18:15:47,5\n", "a.csv:3:1: must have as many cells as the first line, which has 3"},
 		{"a.csv", azure + "1066-10-14 09:00:00,5,5\n", "a.csv:3:1: TIMESTAMP: must be between the years 1970 and 2200, got 1066-10-14 09:00:00"},
 		{"a.csv", "0.0,100,20\n1.0,50,3\n", "a.csv:1:1: the first line must name the columns, such as timestamp,input_tokens,output_tokens"},
 		{"m.jsonl", `{"timestamp": 0, "input_length": 5, "output_length": 5}` + "\n" + `{"timestamp": -3, "input_length": 5, "output_length": 5}`, "m.jsonl:2:15: timestamp: must not be negative"},

@@ -41,7 +41,11 @@ func Load(data []byte) (*Tokenizer, error) {
 
 func load(data []byte) (*Tokenizer, error) {
 	var f file
-	if err := json.Unmarshal(data, &f); err != nil {
+	var syntax *json.SyntaxError
+	switch err := json.Unmarshal(data, &f); {
+	case errors.As(err, &syntax):
+		return nil, errors.New("is no JSON")
+	case err != nil:
 		return nil, err
 	}
 	if isNull(f.Model) {

@@ -9,7 +9,7 @@ import (
 func TestLoadRefuses(t *testing.T) {
 	vocab := `"vocab":{"a":0,"b":1,"ab":2}`
 	for name, c := range map[string]struct{ file, want string }{
-		"not JSON":            {`{`, "unexpected end"},
+		"not JSON":            {`{`, "is no JSON"},
 		"no model":            {`{}`, "model: must be given"},
 		"unknown model":       {`{"model":{"type":"Char"}}`, `type "Char" is not supported, only BPE`},
 		"dropout":             {`{"model":{"type":"BPE","dropout":0.1,` + vocab + `,"merges":[]}}`, "model.dropout: is 0.1"},

@@ -119,7 +119,10 @@ type Test struct {
 	// How far the latest run has come.
 	Progress *Progress `protobuf:"bytes,10,opt,name=progress,proto3" json:"progress,omitempty"`
 	// The agents of the latest run.
-	Agents        []string `protobuf:"bytes,11,rep,name=agents,proto3" json:"agents,omitempty"`
+	Agents []string `protobuf:"bytes,11,rep,name=agents,proto3" json:"agents,omitempty"`
+	// The latest run failed because of its spec, or of data that it names: what
+	// RegisterTest refuses where it can be told by then. The reason names the keys.
+	InvalidSpec   bool `protobuf:"varint,12,opt,name=invalid_spec,json=invalidSpec,proto3" json:"invalid_spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -229,6 +232,13 @@ func (x *Test) GetAgents() []string {
 		return x.Agents
 	}
 	return nil
+}
+
+func (x *Test) GetInvalidSpec() bool {
+	if x != nil {
+		return x.InvalidSpec
+	}
+	return false
 }
 
 // Progress counts what has become of the run so far. Warmup is counted apart.
@@ -398,7 +408,7 @@ var File_stampede_v1_test_proto protoreflect.FileDescriptor
 
 const file_stampede_v1_test_proto_rawDesc = "" +
 	"\n" +
-	"\x16stampede/v1/test.proto\x12\vstampede.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stampede/v1/spec.proto\"\xb5\x03\n" +
+	"\x16stampede/v1/test.proto\x12\vstampede.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stampede/v1/spec.proto\"\xd8\x03\n" +
 	"\x04Test\x12\x17\n" +
 	"\atest_id\x18\x01 \x01(\tR\x06testId\x12%\n" +
 	"\x04spec\x18\x02 \x01(\v2\x11.stampede.v1.SpecR\x04spec\x12(\n" +
@@ -413,7 +423,8 @@ const file_stampede_v1_test_proto_rawDesc = "" +
 	"\bend_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x121\n" +
 	"\bprogress\x18\n" +
 	" \x01(\v2\x15.stampede.v1.ProgressR\bprogress\x12\x16\n" +
-	"\x06agents\x18\v \x03(\tR\x06agents\"\x94\x04\n" +
+	"\x06agents\x18\v \x03(\tR\x06agents\x12!\n" +
+	"\finvalid_spec\x18\f \x01(\bR\vinvalidSpec\"\x94\x04\n" +
 	"\bProgress\x12\x14\n" +
 	"\x05phase\x18\x01 \x01(\tR\x05phase\x12#\n" +
 	"\rplanned_count\x18\x02 \x01(\x03R\fplannedCount\x12\x1d\n" +
