@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"sort"
+
 	"github.com/stampede-bench/stampede/ledger"
 	"github.com/stampede-bench/stampede/measure"
 	"github.com/stampede-bench/stampede/schedule"
@@ -69,34 +71,51 @@ func (p *phase) owns(s schedule.Shard, k int64) bool {
 	return s.Has(k)
 }
 
-// sessions turns the indexes of a phase's entries, asked for in rising order,
-// into its sessions, counted from its begin.
+// ownsAll reports whether all of a phase belongs to a shard.
+func (s *shard) ownsAll() bool { return s.ref.Shard.Stride == 1 }
+
+// oneTurn reports whether each planned session of a phase is one entry.
+func (r *run) oneTurn(p *phase) bool { return r.entries(p, p.planned)-r.entries(p, 0) == p.planned }
+
+// sessions turns the indexes of a phase's planned entries into its sessions,
+// counted from its begin; soonest when they are asked for in rising order.
 func (r *run) sessions(p *phase) func(index int64) int64 {
-	k, end := int64(-1), r.entries(p, 0)
-	oneTurn := r.entries(p, max(p.planned, 1))-end == max(p.planned, 1)
+	if r.oneTurn(p) {
+		return func(index int64) int64 { return index - p.firstIndex }
+	}
+	k, begin, end := int64(0), int64(0), int64(0) // session k has begin to end-1
 	return func(index int64) int64 {
-		if oneTurn {
-			return index - p.firstIndex
-		}
-		if k >= 0 && index < r.entries(p, k) {
-			k, end = -1, r.entries(p, 0) // begun again
+		if index < begin || index > end || end == 0 {
+			k = int64(sort.Search(int(p.planned), func(k int) bool { return r.entries(p, int64(k)+1) > index }))
+			begin, end = r.entries(p, k), r.entries(p, k+1)
 		}
 		for index >= end {
-			k++
-			end = r.entries(p, k+1)
+			k, begin = k+1, end
+			end += int64(r.corpus.Turns(p.firstSession + k))
 		}
 		return k
 	}
 }
 
-// settle gives an outcome to the entries of a phase that have none and whose
-// session passes.
-func (r *run) settle(p *phase, status measure.Status, passes func(k int64) bool) int64 {
-	if p.planned == 0 {
+// settle gives an outcome to the entries of a phase's sessions from from to to-1
+// that have none and whose session passes; all of them when passes is nil.
+func (r *run) settle(p *phase, status measure.Status, from, to int64, passes func(k int64) bool) int64 {
+	from, to = max(from, 0), min(to, p.planned)
+	if from >= to {
 		return 0
 	}
-	session := r.sessions(p)
-	return r.ledger.SettleOpen(r.entries(p, 0), r.entries(p, p.planned), func(index int64) bool {
-		return passes(session(index))
-	}, status)
+	var match func(index int64) bool
+	if passes != nil {
+		session := r.sessions(p)
+		match = func(index int64) bool { return passes(session(index)) }
+	}
+	return r.ledger.SettleOpen(r.entries(p, from), r.entries(p, to), match, status)
+}
+
+// settleOf is settle for the sessions that belong to a shard.
+func (r *run) settleOf(s *shard, p *phase, status measure.Status, from, to int64) int64 {
+	if s.ownsAll() {
+		return r.settle(p, status, from, to, nil)
+	}
+	return r.settle(p, status, from, to, func(k int64) bool { return p.owns(s.ref.Shard, k) })
 }

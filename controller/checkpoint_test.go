@@ -61,7 +61,7 @@ func openFolder(t testing.TB, dir string, every int64) (*Controller, *logs) {
 	l := &logs{}
 	c, err := New(Config{
 		DataDir: dir, checkpointBytes: every, checkpointPeriod: 1, Logger: slog.New(slog.NewTextHandler(l, nil)),
-		Lease: time.Hour, Heartbeat: time.Minute,
+		Lease: time.Hour, Heartbeat: time.Minute, lostRows: 20_000, neverSentRows: 2000, hashTrial: 50 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

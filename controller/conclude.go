@@ -1,13 +1,7 @@
 package controller
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"golang.org/x/sync/errgroup"
-	"iter"
-	"runtime"
-	"sync"
 	"time"
 
 	"github.com/stampede-bench/stampede/controller/store"
@@ -49,7 +43,7 @@ func (r *run) input(ended time.Time) report.Input {
 		Anchor: r.anchorTime(), Ended: r.settledBy(ended), Set: r.set,
 		Server:      report.Server{Engine: r.facts.engine, Version: r.facts.serverVersion, Models: r.facts.models},
 		Notices:     r.facts.notices,
-		DatasetSize: r.corpus.Len(), SessionsUsed: r.sessionsUsed(),
+		DatasetSize: r.corpus.Len(), SessionsUsed: r.sessionsUsed(), WithoutRow: r.withoutRow,
 	}
 	in.CacheAsked = dataset.Shares(r.eff, r.corpus)
 	if p := r.eff.Dataset.Prefix; p != nil {
@@ -153,63 +147,4 @@ func (r *run) showClock(m *member, a *report.Agent) {
 		a.ClockDrift, a.ClockDriftBound = &v.drift, &v.driftBound
 	}
 	a.ClockSteps = max(v.steps-m.steps, 0)
-}
-
-// hashPatience bounds how long the workload hash may take.
-const hashPatience = time.Minute
-
-// workloadHash computes the hash in hex, or nothing when that takes too long. The
-// run's load has ended, so it disturbs nothing of it.
-func (r *run) workloadHash() string {
-	drawn := make([]int64, len(r.phases))
-	for i, p := range r.phases {
-		drawn[i] = r.begunIn(p)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), hashPatience)
-	defer cancel()
-	sum, err := sumBatches(ctx, schedule.HashBatches(r.plan, r.corpus, r.eff, drawn, schedule.Whole))
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		r.facts.notices = append(r.facts.notices, fmt.Sprintf("workload_hash was not computed: it took more than %v", hashPatience))
-		return ""
-	case err != nil:
-		r.facts.notices = append(r.facts.notices, fmt.Sprintf("workload_hash was not computed: %v", err))
-		return ""
-	}
-	return sum.String()
-}
-
-// sumBatches adds up batches on all cores. Neighbours are hashed at the same time,
-// so each part of a corpus file is read once.
-func sumBatches(ctx context.Context, batches iter.Seq[schedule.HashBatch]) (sum schedule.Hash, err error) {
-	work, ctx := errgroup.WithContext(ctx)
-	queue := make(chan schedule.HashBatch)
-	work.Go(func() error {
-		defer close(queue)
-		for b := range batches {
-			select {
-			case queue <- b:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		return nil
-	})
-	var mu sync.Mutex
-	for range runtime.GOMAXPROCS(0) {
-		work.Go(func() error {
-			for b := range queue {
-				h, err := b.Sum()
-				if err != nil {
-					return err
-				}
-				mu.Lock()
-				sum = sum.Add(h)
-				mu.Unlock()
-			}
-			return nil
-		})
-	}
-	err = work.Wait()
-	return sum, err
 }

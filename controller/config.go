@@ -53,6 +53,9 @@ type Config struct {
 
 	checkpointBytes  int64 // for tests: other than the constants of that name
 	checkpointPeriod time.Duration
+	lostRows         int64
+	neverSentRows    int64
+	hashTrial        time.Duration
 }
 
 func (cfg *Config) complete() error {
@@ -71,6 +74,9 @@ func (cfg *Config) complete() error {
 	setDefault(&cfg.Version, "dev")
 	setDefault(&cfg.checkpointBytes, checkpointBytes)
 	setDefault(&cfg.checkpointPeriod, checkpointPeriod)
+	setDefault(&cfg.lostRows, maxLostRows)
+	setDefault(&cfg.neverSentRows, maxNeverSentRows)
+	setDefault(&cfg.hashTrial, hashTrial)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/stampede-bench/stampede/controller/journal"
 	"github.com/stampede-bench/stampede/controller/store"
-	"github.com/stampede-bench/stampede/internal/wire"
 	"github.com/stampede-bench/stampede/ledger"
 	"github.com/stampede-bench/stampede/measure"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
@@ -74,7 +73,11 @@ func (r *run) settleRest(stopped bool) {
 		if !p.released {
 			r.planUnreleased(i)
 		}
-		n := r.settle(p, status, func(k int64) bool { return !p.drawn() || r.begun(p, k) })
+		var drawn func(k int64) bool // nil: all were
+		if p.drawn() {
+			drawn = func(k int64) bool { return r.begun(p, k) }
+		}
+		n := r.settle(p, status, 0, p.planned, drawn)
 		if n > 0 && !stopped && len(r.gone()) == 0 {
 			r.counts.unfinished += n
 		}
@@ -178,11 +181,7 @@ func (r *run) recordFinals(ended time.Time) {
 	for _, m := range r.members {
 		r.recordClock(m, ended)
 	}
-	for _, p := range r.phases {
-		if r.ledger.Phase(int32(p.Index)).Lost > 0 {
-			r.recordLost(p)
-		}
-	}
+	r.recordLost()
 }
 
 // recordClock journals what brings a member's offsets, which it placed by the
@@ -200,77 +199,4 @@ func (r *run) recordClock(m *member, ended time.Time) {
 	if err := r.segment.AppendJSON(journal.KindClock, rec); err != nil {
 		r.journalFailed(err)
 	}
-}
-
-// finalBatch is how many lost entries share a record.
-const finalBatch = 1000
-
-// finals gathers the lost entries of one attempt.
-type finals struct {
-	samples []byte
-	count   int
-}
-
-// recordLost journals the lost entries of a phase by the attempt that had them.
-func (r *run) recordLost(p *phase) {
-	batches := map[wire.Ref]*finals{}
-	session := r.sessions(p)
-	from, to := r.ledger.Range(int32(p.Index))
-	var sample []byte
-	for index := from; index < to; index++ {
-		if r.ledger.Status(index) != measure.Lost {
-			continue
-		}
-		k := session(index)
-		owner := r.owner(p, k)
-		owner.member.lostRequests++
-		b := batches[owner.ref]
-		if b == nil {
-			b = &finals{}
-			batches[owner.ref] = b
-		}
-		m := r.lostSample(p, k, index)
-		sample = wire.AppendSample(sample[:0], &m)
-		b.samples = wire.AppendEncoded(b.samples, sample)
-		if b.count++; b.count == finalBatch {
-			r.appendFinal(owner.ref, b)
-		}
-	}
-	for ref, b := range batches {
-		r.appendFinal(ref, b)
-	}
-}
-
-func (r *run) appendFinal(ref wire.Ref, b *finals) {
-	if b.count > 0 {
-		r.record(journal.KindFinal, append(wire.AppendBatch(nil, ref, 0), b.samples...))
-	}
-	b.samples, b.count = b.samples[:0], 0
-}
-
-// owner is the last attempt that was responsible for a session.
-func (r *run) owner(p *phase, k int64) *shard {
-	for i := len(r.shards) - 1; i > 0; i-- {
-		s := r.shards[i]
-		if p.owns(s.ref.Shard, k) && k >= s.fromIn(p) {
-			return s
-		}
-	}
-	return r.shards[0]
-}
-
-func (r *run) lostSample(p *phase, k, index int64) measure.Sample {
-	session := p.firstSession + k
-	m := measure.Sample{
-		Index: index, Session: session, Turn: int32(index - r.corpus.EntriesBefore(session)),
-		Phase: int32(p.Index), Attempt: 1, Status: measure.Lost,
-		ScheduleOffset: measure.Absent, Intended: measure.Absent, Sent: measure.Absent, Headers: measure.Absent,
-		FirstToken: measure.Absent, FirstOutput: measure.Absent, LastToken: measure.Absent, End: measure.Absent,
-		InputTokens: -1, OutputTokens: -1, ReasoningTokens: -1, CachedTokens: -1,
-	}
-	if p.Kind == schedule.Open && m.Turn == 0 {
-		offset := p.Offset(k)
-		m.Intended, m.ScheduleOffset = p.base+offset, p.Nominal+offset
-	}
-	return m
 }

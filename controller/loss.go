@@ -52,9 +52,7 @@ func (r *run) loseShard(s *shard) {
 		if p.drawn() && until > s.fromIn(p) {
 			r.planSessions(p, until) // it told that it had drawn them; no sample need have come
 		}
-		lost := r.settle(p, measure.Lost, func(k int64) bool {
-			return k < until && k >= s.fromIn(p) && p.owns(s.ref.Shard, k)
-		})
+		lost := r.settleOf(s, p, measure.Lost, s.fromIn(p), until)
 		r.settled = time.Now()
 		r.log.Info("entries lost", "shard", s.ref.String(), "phase", p.Name, "lost", lost)
 	}
@@ -156,10 +154,7 @@ func (r *run) remains(s *shard, from int64, had granted) bool {
 func (r *run) settleOverdue(s *shard, from int64) {
 	for _, p := range r.phases {
 		if p.released && p.Kind == schedule.Open {
-			until := p.Before(from - p.Nominal)
-			r.counts.overdue += r.settle(p, measure.Lost, func(k int64) bool {
-				return k < until && k >= s.fromIn(p) && p.owns(s.ref.Shard, k)
-			})
+			r.counts.overdue += r.settleOf(s, p, measure.Lost, s.fromIn(p), p.Before(from-p.Nominal))
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stampede-bench/stampede/ledger"
 	"github.com/stampede-bench/stampede/measure"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/report"
 	"github.com/stampede-bench/stampede/schedule"
 	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/dataset"
@@ -69,6 +70,7 @@ type run struct {
 
 	checkpoints checkpointing
 	counts      counts
+	withoutRow  []report.RowGap // of lost requests, known at the end
 	halt        halt
 	grace       time.Time // when the run stops waiting for lost agents; zero while others work
 	failure     error     // what ended it before its load did

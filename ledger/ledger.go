@@ -5,6 +5,7 @@ package ledger
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/stampede-bench/stampede/measure"
 )
@@ -56,11 +57,6 @@ const (
 // outcomes is how many values an entry's four bits can have; 0 is no outcome yet.
 const outcomes = 16
 
-// pageEntries is how many entries share a page of 32 KiB.
-const pageEntries = 1 << 16
-
-type page [pageEntries / 2]byte
-
 // phase is a contiguous range of entries that is counted by itself.
 type phase struct {
 	id       int32
@@ -68,9 +64,10 @@ type phase struct {
 	counts   [outcomes]int64 // by measure.Status; 0 is open
 }
 
-// Ledger holds four bits an entry. One goroutine owns it.
+// Ledger holds four bits an entry, but for long stretches of the same outcome,
+// which take nothing. One goroutine owns it.
 type Ledger struct {
-	pages  []*page
+	pages  []page
 	phases []phase
 	sealed bool
 }
@@ -107,8 +104,8 @@ func (l *Ledger) Plan(id int32, from, to int64) error {
 	}
 	p.counts[measure.StatusNone] += to - p.to
 	p.to = to
-	for int64(len(l.pages))*pageEntries < to {
-		l.pages = append(l.pages, nil)
+	if n := pagesFor(to) - len(l.pages); n > 0 {
+		l.pages = append(l.pages, make([]page, n)...)
 	}
 	return nil
 }
@@ -143,19 +140,49 @@ func (l *Ledger) Settle(index int64, s measure.Status) Result {
 }
 
 // SettleOpen gives all entries from from to to-1 that have no outcome and match
-// the outcome s, and returns how many. Lost stays provisional until Seal.
+// the outcome s, and returns how many. All match when match is nil, which takes
+// no time for entries that stand together. Lost stays provisional until Seal.
 func (l *Ledger) SettleOpen(from, to int64, match func(index int64) bool, s measure.Status) int64 {
 	if l.sealed || s == measure.StatusNone || s > measure.Lost {
 		return 0
 	}
 	n := int64(0)
-	l.each(from, to, func(p *phase, i int64) {
-		if l.get(i) == 0 && (match == nil || match(i)) {
-			l.move(p, i, s)
-			n++
+	for i := range l.phases {
+		p := &l.phases[i]
+		settled := int64(0)
+		for begin, part := range l.parts(max(from, p.from), min(to, p.to)) {
+			settled += part.settleOpen(begin, match, byte(s))
 		}
-	})
+		p.counts[measure.StatusNone] -= settled
+		p.counts[s] += settled
+		n += settled
+	}
 	return n
+}
+
+// Stretches yields the entries of a phase whose outcome is s, as stretches from
+// from to to-1 in rising order, each as long as it can be.
+func (l *Ledger) Stretches(id int32, s measure.Status) iter.Seq2[int64, int64] {
+	return func(yield func(from, to int64) bool) {
+		at, end := l.Range(id)
+		for at < end {
+			from := l.next(at, end, s, true)
+			if at = l.next(from, end, s, false); from < end && !yield(from, at) {
+				return
+			}
+		}
+	}
+}
+
+// next is the first entry from from to to-1 whose outcome is s, or is not; to when
+// there is none.
+func (l *Ledger) next(from, to int64, s measure.Status, is bool) int64 {
+	for begin, part := range l.parts(from, to) {
+		if i := part.next(part.from, byte(s), is); i < part.to {
+			return begin + int64(i)
+		}
+	}
+	return max(from, to)
 }
 
 // Seal makes every count final.
@@ -214,37 +241,12 @@ func (l *Ledger) phaseOf(index int64) *phase {
 	return nil
 }
 
-// each visits the planned entries of a range.
-func (l *Ledger) each(from, to int64, visit func(p *phase, index int64)) {
-	for i := range l.phases {
-		p := &l.phases[i]
-		for index := max(from, p.from); index < min(to, p.to); index++ {
-			visit(p, index)
-		}
-	}
-}
-
 func (l *Ledger) move(p *phase, index int64, s measure.Status) {
 	p.counts[l.get(index)]--
 	p.counts[s]++
-	l.set(index, byte(s))
+	l.pages[index/pageEntries].set(int(index%pageEntries), byte(s))
 }
 
 func (l *Ledger) get(index int64) byte {
-	pg := l.pages[index/pageEntries]
-	if pg == nil {
-		return 0
-	}
-	return pg[index%pageEntries/2] >> (index % 2 * 4) & 0xF
-}
-
-func (l *Ledger) set(index int64, bits byte) {
-	pg := l.pages[index/pageEntries]
-	if pg == nil {
-		pg = new(page)
-		l.pages[index/pageEntries] = pg
-	}
-	b := &pg[index%pageEntries/2]
-	shift := index % 2 * 4
-	*b = *b&^(0xF<<shift) | bits<<shift
+	return l.pages[index/pageEntries].get(int(index % pageEntries))
 }

@@ -36,39 +36,39 @@ func (l *Ledger) state(c *snapshot.Codec) {
 		c.Int(&p.from)
 		c.Int(&p.to)
 	})
-	snapshot.Slice(c, &l.pages, maxPages, func(p **page) { pageState(c, p) })
+	snapshot.Slice(c, &l.pages, maxPages, func(p *page) { p.state(c) })
 }
 
-// pageState keeps a page whose entries are all alike, as most are, in a byte.
-func pageState(c *snapshot.Codec, p **page) {
+// state keeps a page whose entries are all alike, as most are, in a byte.
+func (p *page) state(c *snapshot.Codec) {
 	const mixed, none = 256, 257
 	form := uint64(none)
-	if *p != nil {
-		form = uint64((*p)[0])
-		for _, b := range *p {
+	switch {
+	case p.bits != nil:
+		form = uint64(p.bits[0])
+		for _, b := range p.bits {
 			if uint64(b) != form {
 				form = mixed
 				break
 			}
 		}
+	case p.all != 0:
+		form = uint64(p.all) * 0x11
 	}
 	c.Uint(&form)
 	if !c.Reading() {
 		if form == mixed {
-			c.Raw((*p)[:])
+			c.Raw(p.bits[:])
 		}
 		return
 	}
 	switch {
 	case form == none:
 	case form == mixed:
-		*p = new(page)
-		c.Raw((*p)[:])
-	case form < mixed:
-		*p = new(page)
-		for i := range *p {
-			(*p)[i] = byte(form)
-		}
+		p.bits = new([pageEntries / 2]byte)
+		c.Raw(p.bits[:])
+	case form < mixed && form%0x11 == 0:
+		p.all = byte(form / 0x11)
 	default:
 		c.Fail("a page in form %d", form)
 	}
@@ -85,14 +85,26 @@ func (l *Ledger) consistent() error {
 			return c.Err()
 		}
 		end = p.to
-		for index := p.from; index < p.to; index++ {
-			s := l.get(index)
-			if s > byte(measure.Lost) {
-				c.Fail("entry %d has outcome %d", index, s)
-				return c.Err()
+		for begin, part := range l.parts(p.from, p.to) {
+			part.count(&p.counts)
+			for s := measure.Lost + 1; s < outcomes; s++ {
+				if p.counts[s] > 0 {
+					c.Fail("entries from %d on with outcome %d", begin, s)
+					return c.Err()
+				}
 			}
-			p.counts[s]++
 		}
 	}
 	return nil
+}
+
+// count adds up the outcomes.
+func (p part) count(counts *[outcomes]int64) {
+	if p.bits == nil {
+		counts[p.all] += int64(p.to - p.from)
+		return
+	}
+	for i := p.from; i < p.to; i++ {
+		counts[p.get(i)]++
+	}
 }

@@ -35,6 +35,9 @@ func Build(in Input) (*Report, error) {
 	}
 	r.Verdict = Judge(figures(&in, r))
 	r.Verdict.Notices = append(r.Verdict.Notices, buildUps(&in)...)
+	if w := r.Accounting.LostWithoutRow; w != nil {
+		r.Verdict.note("%s of the lost requests have no row: of so many only the first ones have; accounting.lost_without_row says which have none", integer(w.Count))
+	}
 	r.Verdict.Notices = append(r.Verdict.Notices, in.Notices...)
 	r.Gates = EvaluateGates(r, in.Spec.Gates)
 	return r, nil
@@ -77,6 +80,7 @@ func (in *Input) check() error {
 // accounting adds up the phases, warmup apart.
 func accounting(in *Input) Accounting {
 	a := Accounting{LateSamples: in.LateSamples}
+	a.withoutRow(in.WithoutRow)
 	for _, p := range in.Phases {
 		if p.Warmup {
 			a.Warmup = a.Warmup.Add(p.Accounting)
@@ -98,6 +102,17 @@ func (a *Accounting) unsent(n UnsentReasons) {
 	}
 	a.UnsentByReason.TurnBefore += n.TurnBefore
 	a.UnsentByReason.Stopped += n.Stopped
+}
+
+// withoutRow adds to what has no row.
+func (a *Accounting) withoutRow(gaps []RowGap) {
+	for _, g := range gaps {
+		if a.LostWithoutRow == nil {
+			a.LostWithoutRow = &WithoutRow{}
+		}
+		a.LostWithoutRow.Count += g.Count
+		a.LostWithoutRow.Ranges = append(a.LostWithoutRow.Ranges, g)
+	}
 }
 
 // metrics are all distributions over a scope; those without values are null.

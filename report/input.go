@@ -47,6 +47,9 @@ type Input struct {
 	Agents []Agent
 	// Server is what the endpoint told about itself.
 	Server Server
+	// WithoutRow are the lost requests that no row was written of, in rising order
+	// of their index.
+	WithoutRow []RowGap
 	// JournalProblem says why the journal was not written; empty when it was.
 	JournalProblem string
 	// Notices are remarks from elsewhere: defaults taken, the probe's.

@@ -95,6 +95,8 @@ type Accounting struct {
 	Warmup ledger.Accounting `json:"warmup"`
 	// UnsentByReason divides unsent; nil when there is none.
 	UnsentByReason *UnsentReasons `json:"unsent_by_reason,omitempty"`
+	// LostWithoutRow is how many of the lost have no row; nil when all have.
+	LostWithoutRow *WithoutRow `json:"lost_without_row,omitempty"`
 	// LateSamples came after the run was closed and are in no figure.
 	LateSamples int64 `json:"late_samples"`
 }
@@ -103,6 +105,21 @@ type Accounting struct {
 type UnsentReasons struct {
 	TurnBefore int64 `json:"turn_before"` // an earlier turn of the session failed
 	Stopped    int64 `json:"stopped"`     // the run was stopped
+}
+
+// WithoutRow counts requests that no row was written of, warmup included.
+type WithoutRow struct {
+	Count int64 `json:"count"`
+	// Ranges is where they are; empty in a report of several trials.
+	Ranges []RowGap `json:"ranges,omitempty"`
+}
+
+// RowGap is requests without a row among those with an index from FromIndex to
+// ToIndex-1: Count of them.
+type RowGap struct {
+	FromIndex int64 `json:"from_index"`
+	ToIndex   int64 `json:"to_index"`
+	Count     int64 `json:"count"`
 }
 
 // Series is what happened along the run, as columns of equal length. Point i

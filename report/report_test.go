@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -257,6 +258,35 @@ func TestMarkdownGolden(t *testing.T) {
 	var b bytes.Buffer
 	must(Markdown(&b, build(t, troubled())))
 	golden(t, "troubled.md", b.Bytes())
+}
+
+// What has no row is told, and counts over trials.
+func TestLostWithoutRow(t *testing.T) {
+	in := steady().in
+	in.WithoutRow = []RowGap{{FromIndex: 10, ToIndex: 20, Count: 4}, {FromIndex: 30, ToIndex: 31, Count: 1}}
+	r, err := Build(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := r.JSON()
+	must(err)
+	read, err := Parse(raw)
+	must(err)
+	for _, r := range []*Report{r, read} {
+		if w := r.Accounting.LostWithoutRow; w == nil || w.Count != 5 || !slices.Equal(w.Ranges, in.WithoutRow) {
+			t.Errorf("got %+v", w)
+		}
+	}
+	if !slices.ContainsFunc(r.Verdict.Notices, func(n string) bool { return strings.HasPrefix(n, "5 of the lost requests have no row") }) {
+		t.Errorf("notices %q", r.Verdict.Notices)
+	}
+	both := combiner{trials: []*Report{r, build(t, steady()), r}}
+	if w := both.accounting().LostWithoutRow; w == nil || w.Count != 10 || w.Ranges != nil {
+		t.Errorf("of three trials, two without rows: %+v", w)
+	}
+	if w := build(t, steady()).Accounting.LostWithoutRow; w != nil {
+		t.Errorf("all have rows, and yet %+v", w)
+	}
 }
 
 func TestUnsentHasItsReasons(t *testing.T) {

@@ -135,6 +135,12 @@ func (c *combiner) accounting() Accounting {
 		if n := t.Accounting.UnsentByReason; n != nil {
 			a.unsent(*n)
 		}
+		if w := t.Accounting.LostWithoutRow; w != nil {
+			if a.LostWithoutRow == nil {
+				a.LostWithoutRow = &WithoutRow{}
+			}
+			a.LostWithoutRow.Count += w.Count
+		}
 	}
 	return a
 }

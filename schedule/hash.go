@@ -60,6 +60,17 @@ type HashBatch struct {
 // due is a session and the offset of its first turn, or -1.
 type due struct{ session, offset int64 }
 
+// Sessions is how many sessions the part has.
+func (b HashBatch) Sessions() int64 { return int64(len(b.due)) }
+
+// HashedSessions is how many sessions go into a WorkloadHash.
+func (plan *Plan) HashedSessions(drawn []int64) (sum int64) {
+	for _, p := range plan.Phases {
+		sum += p.sessions(drawn)
+	}
+	return sum
+}
+
 // batchSessions is how many sessions make a batch.
 const batchSessions = 256
 
