@@ -23,7 +23,7 @@ type pollNetwork struct {
 	pollers []*poller
 	next    atomic.Uint32
 	mu      sync.Mutex
-	from    map[netip.Addr][]netip.Addr // further sources, by destination
+	from    map[netip.Addr][]*source // by destination
 	wg      sync.WaitGroup
 }
 
@@ -32,7 +32,7 @@ func newNetwork(cl *Client) (network, error) {
 		return newPortable(cl), nil
 	}
 	keepStamping()
-	pn := &pollNetwork{cl: cl, from: map[netip.Addr][]netip.Addr{}}
+	pn := &pollNetwork{cl: cl, from: map[netip.Addr][]*source{}}
 	n := cl.cfg.Pollers
 	if n <= 0 {
 		n = min(max(1, procs.Cores()/2), mostPollers)

@@ -6,8 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"syscall"
+	"time"
 
+	"github.com/stampede-bench/stampede/internal/clock"
 	"golang.org/x/sys/unix"
 )
 
@@ -16,18 +19,44 @@ const (
 	// the next is used: towards one address and port there are 28,000 by default, and
 	// the kernel looks long for the last ones.
 	perSource = 20_000
+	// manyOpen is from how many connections on ports are taken one after another. The
+	// kernel keeps odd ones for listeners: once no even one is left each connection
+	// walks past all of them, half a millisecond and more, before it gets an odd one.
+	manyOpen = 4000
 	// loopbackSources are 127.0.0.1 and those that follow.
 	loopbackSources = 16
+	// spentFor is how long a source address without a port left is passed over, unless
+	// a connection from it is closed before.
+	spentFor = int64(200 * time.Millisecond)
 )
 
-// sources are further addresses of this host to connect to an address from, beside
-// the one that the kernel takes by itself.
-func (pn *pollNetwork) sources(to netip.Addr) []netip.Addr {
+// source is one of this host's addresses to connect from.
+type source struct {
+	addr netip.Addr // none: the one that the kernel takes by itself
+	// spent is until when it is taken to have no port left. The kernel finds that out
+	// by trying each, milliseconds at a time, which no connection after it should
+	// have to pay again.
+	spent atomic.Int64
+}
+
+// try reports whether a connection should be opened from s. Of those that come when
+// it has been spent for a while one finds out whether it still is.
+func (s *source) try(now int64) bool {
+	until := s.spent.Load()
+	return until == 0 || now >= until && s.spent.CompareAndSwap(until, now+spentFor)
+}
+
+// sources are this host's addresses to connect to an address from, the kernel's own
+// choice first.
+func (pn *pollNetwork) sources(to netip.Addr) []*source {
 	pn.mu.Lock()
 	defer pn.mu.Unlock()
 	list, known := pn.from[to]
 	if !known {
-		list = findSources(to)
+		list = []*source{{}}
+		for _, addr := range findSources(to) {
+			list = append(list, &source{addr: addr})
+		}
 		pn.from[to] = list
 	}
 	return list
@@ -92,32 +121,34 @@ func others(addrs []net.Addr, own netip.Addr) (list []netip.Addr, has bool) {
 
 // dial opens a connection from the first source address that has a port left.
 func (pn *pollNetwork) dial(ctx context.Context, p *poller, to addrPort) (*conn, *fdWire, error) {
-	full := int(pn.cl.open.Load()) / perSource // sources that are taken to be used up
-	if full == 0 {
-		k, w, err := p.dialFrom(ctx, netip.Addr{}, to)
-		if !errors.Is(err, syscall.EADDRNOTAVAIL) {
-			return k, w, err
-		}
-		full = 1
-	}
 	list := pn.sources(to.Addr())
+	full := int(pn.cl.open.Load()) / perSource // sources that are taken to be used up
 	for i := range list {
-		k, w, err := p.dialFrom(ctx, list[(full-1+i)%len(list)], to)
+		from := list[(full+i)%len(list)]
+		if !from.try(clock.Now()) {
+			continue
+		}
+		k, w, err := p.dialFrom(ctx, from, to)
 		if !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			from.spent.Store(0)
 			return k, w, err
 		}
+		from.spent.Store(clock.Now() + spentFor)
 	}
-	return p.dialFrom(ctx, netip.Addr{}, to)
+	return nil, nil, os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)
 }
 
-// dialFrom opens a connection from one source address, or from the kernel's choice.
-func (p *poller) dialFrom(ctx context.Context, source netip.Addr, to addrPort) (*conn, *fdWire, error) {
+// dialFrom opens a connection from one source address.
+func (p *poller) dialFrom(ctx context.Context, from *source, to addrPort) (*conn, *fdWire, error) {
 	k, w, err := p.open(ctx, to)
 	if err != nil {
 		return nil, nil, err
 	}
-	if source.IsValid() {
-		err = w.bind(source)
+	if p.cl.open.Load() >= manyOpen {
+		w.anyPort()
+	}
+	if from.addr.IsValid() {
+		err = w.bind(from.addr)
 	}
 	if err == nil {
 		err = w.establish(to)
@@ -126,7 +157,7 @@ func (p *poller) dialFrom(ctx context.Context, source netip.Addr, to addrPort) (
 		k.abort()
 		return nil, nil, err
 	}
-	w.counted = true
+	w.from = from
 	p.cl.open.Add(1)
 	return k, w, nil
 }
@@ -138,4 +169,12 @@ func (w *fdWire) bind(source netip.Addr) error {
 		return os.NewSyscallError("setsockopt", err)
 	}
 	return os.NewSyscallError("bind", unix.Bind(w.fd, sockaddr(netip.AddrPortFrom(source, 0))))
+}
+
+// anyPort has connect look at all ports alike, as it does for a socket with a range of
+// its own. This one is no narrower than the host's, which holds. Kernels before 6.8
+// look at the even ones first all the same.
+func (w *fdWire) anyPort() {
+	const lowest, highest = 1, 65535
+	_ = unix.SetsockoptInt(w.fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, highest<<16|lowest)
 }

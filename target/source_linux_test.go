@@ -2,6 +2,7 @@ package target
 
 import (
 	"bufio"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -9,16 +10,18 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// TestSources has more connections to one address than one source address has ports
-// for. It runs itself in a network of its own, in which there are ten.
-func TestSources(t *testing.T) {
+// tenPorts runs the calling test in a network of its own, whose processes have ten
+// ports to connect from, and reports whether this is there.
+func tenPorts(t *testing.T) bool {
+	t.Helper()
 	const inside = "STAMPEDE_TEST_TEN_PORTS"
 	if os.Getenv(inside) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestSources$", "-test.v")
+		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 		cmd.Env = append(os.Environ(), inside+"=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 		if os.Getuid() != 0 {
@@ -31,21 +34,35 @@ func TestSources(t *testing.T) {
 			}
 			t.Fatalf("%v\n%s", err, out)
 		}
-		return
+		return false
 	}
 	loopbackUp(t)
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("40000 40009"), 0); err != nil {
 		t.Fatal(err)
+	}
+	return true
+}
+
+// TestSources has more connections to one address than one source address has ports
+// for.
+func TestSources(t *testing.T) {
+	if !tenPorts(t) {
+		return
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:8000")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	peers := make(chan netip.Addr, 1000)
+	peers, last := make(chan netip.Addr, 1000), make(chan net.Conn, 1)
 	go func() {
 		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
 			peers <- c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+			select {
+			case <-last:
+			default:
+			}
+			last <- c
 			go func() {
 				for r := bufio.NewReader(c); readRequest(r) != nil; {
 					say(c, answer())
@@ -72,6 +89,78 @@ func TestSources(t *testing.T) {
 	n, err := cl.Warm(t.Context(), most+5)
 	if n != most || err == nil || !strings.Contains(err.Error(), "no port left to connect from") {
 		t.Errorf("%d connections where there are ports for %d: %v", n, most, err)
+	}
+	// A port that is given back is found again.
+	opened := cl.Stats().Opened
+	(<-last).Close()
+	for end := time.Now().Add(10 * time.Second); cl.Stats().Opened == opened && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if n, err = cl.Warm(t.Context(), most); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := cl.Stats().Opened - opened; got != 1 || n != most {
+		t.Errorf("%d connections were opened in place of the one that was closed, and there are %d; want 1 and %d", got, n, most)
+	}
+}
+
+// TestPortsOfBothKinds has many connections on, for which the kernel looks at all
+// ports alike: of five that follow each other some are odd.
+func TestPortsOfBothKinds(t *testing.T) {
+	var name unix.Utsname
+	var major, minor int
+	if err := unix.Uname(&name); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); n < 2 {
+		t.Fatal(err)
+	}
+	if major < 6 || major == 6 && minor < 8 {
+		t.Skip("kernels before 6.8 look at the even ports first")
+	}
+	if !tenPorts(t) {
+		return
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:8000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	cl := newClient(t, configFor("http://127.0.0.1:8000/v1"))
+	cl.open.Add(manyOpen)
+	if n, err := cl.Warm(t.Context(), 5); n != 5 || err != nil {
+		t.Fatalf("%d connections, %v; want 5", n, err)
+	}
+	odd := 0
+	for range 5 {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		odd += c.RemoteAddr().(*net.TCPAddr).Port % 2
+	}
+	if odd == 0 || odd == 5 {
+		t.Errorf("%d of 5 ports are odd; want some of each kind", odd)
+	}
+}
+
+// TestSpentSource has the kernel look for a port once in a while only, where it found
+// none.
+func TestSpentSource(t *testing.T) {
+	s := &source{}
+	for range 2 {
+		if !s.try(1) {
+			t.Fatal("a source of which nothing is known is passed over")
+		}
+	}
+	s.spent.Store(1000 + spentFor)
+	for _, c := range []struct {
+		at   int64
+		want bool
+	}{{1000, false}, {999 + spentFor, false}, {1000 + spentFor, true}, {1000 + spentFor, false}, {1001 + spentFor, false}, {1000 + 2*spentFor, true}} {
+		if got := s.try(c.at); got != c.want {
+			t.Errorf("spent at 1000, tried at %d: %v", c.at, got)
+		}
 	}
 }
 

@@ -27,12 +27,12 @@ type fdWire struct {
 	ready   chan struct{} // something happened to the socket
 	ctx     context.Context
 
-	stampIt bool   // the next write is to be stamped by the kernel
-	stamped bool   // its stamp lies in the error queue
-	unread  bool   // the last turn of reading did not empty the socket
-	counted bool   // among the client's open connections
-	in      []byte // TLS: received, not yet taken
-	rest    []byte // TLS: encrypted, not yet written
+	stampIt bool    // the next write is to be stamped by the kernel
+	stamped bool    // its stamp lies in the error queue
+	unread  bool    // the last turn of reading did not empty the socket
+	from    *source // of a connection that is open
+	in      []byte  // TLS: received, not yet taken
+	rest    []byte  // TLS: encrypted, not yet written
 }
 
 // send implements wire.
@@ -109,11 +109,12 @@ func (w *fdWire) silent() bool {
 
 // close implements wire.
 func (w *fdWire) close() {
-	if w.counted {
-		w.p.cl.open.Add(-1)
-	}
 	w.p.remove(w.slot)
 	_ = unix.Close(w.fd)
+	if w.from != nil {
+		w.p.cl.open.Add(-1)
+		w.from.spent.Store(0)
+	}
 	w.in, w.rest = nil, nil
 }
 
