@@ -225,11 +225,9 @@ func (p *poller) wait() (n int, empty int64) {
 	enter := clock.Now()
 	n = epollWait(p.epfd, p.events[:], timeout)
 	p.sleeping.Store(false)
-	pair := clock.ReadPair()
-	p.stamps.see(pair)
-	p.now = pair.Mono
+	p.clocks()
 	if n == 0 && timeout > 0 {
-		return n, min(enter+int64(timeout), pair.Mono)
+		return n, min(enter+int64(timeout), p.now)
 	}
 	return max(n, 0), enter
 }
@@ -304,8 +302,7 @@ func (p *poller) read(k *conn, w *fdWire, ev uint32) (o outcome) {
 			k.empty = max(k.empty, before)
 			return o
 		}
-		pair := clock.ReadPair()
-		p.now = pair.Mono
+		pair := p.clocks()
 		if n <= 0 {
 			return o.or(k.hungUp(pair.Mono, readFault(eofOr(err))))
 		}

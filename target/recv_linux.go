@@ -51,6 +51,13 @@ func (r *receiver) receiveFrom(fd, flags int) (n int, stamp int64, err error) {
 	}
 }
 
+// clocks reads both.
+func (p *poller) clocks() clock.Pair {
+	pair := p.stamps.take(clock.ReadPair)
+	p.now = pair.Mono
+	return pair
+}
+
 // stampIn finds the software receive stamp among control messages.
 func stampIn(oob []byte) int64 {
 	const header = unix.SizeofCmsghdr

@@ -19,14 +19,29 @@ type stamper struct {
 	steps  int64
 }
 
+// take reads and notes a pair. By one pair a clock seems to have been set, too, when the
+// process lost the processor between the two readings; another one tells.
+func (s *stamper) take(read func() clock.Pair) clock.Pair {
+	p := read()
+	if s.jumped(p) {
+		p = read()
+	}
+	s.see(p)
+	return p
+}
+
+// jumped reports whether by a pair the wall clock was set.
+func (s *stamper) jumped(p clock.Pair) bool {
+	return s.last != 0 && abs(p.Unix-p.Mono-s.offset) > stepLimit+(p.Mono-s.last)/slewLimit
+}
+
 // see notes a pair of readings.
 func (s *stamper) see(p clock.Pair) {
-	offset := p.Unix - p.Mono
-	if moved := abs(offset - s.offset); s.last != 0 && moved > stepLimit+(p.Mono-s.last)/slewLimit {
+	if s.jumped(p) {
 		s.stepAt = p.Mono
 		s.steps++
 	}
-	s.offset, s.last = offset, p.Mono
+	s.offset, s.last = p.Unix-p.Mono, p.Mono
 }
 
 // arrival places a read on the monotonic clock. The pair was taken right after

@@ -96,3 +96,28 @@ func TestStamper(t *testing.T) {
 		})
 	}
 }
+
+// TestTornPair loses the processor between the readings of the two clocks, which is
+// no step of the wall clock.
+func TestTornPair(t *testing.T) {
+	const epoch = 1000 * sec
+	for name, c := range map[string]struct {
+		pairs []clock.Pair
+		steps int64
+		want  clock.Pair
+	}{
+		"torn, and read again":         {[]clock.Pair{{Mono: 20 * ms, Unix: epoch + 24*ms}, {Mono: 25 * ms, Unix: epoch + 25*ms}}, 0, clock.Pair{Mono: 25 * ms, Unix: epoch + 25*ms}},
+		"torn by less than counts":     {[]clock.Pair{{Mono: 20 * ms, Unix: epoch + 20*ms + 900*us}}, 0, clock.Pair{Mono: 20 * ms, Unix: epoch + 20*ms + 900*us}},
+		"set, which both readings say": {[]clock.Pair{{Mono: 20 * ms, Unix: epoch + 24*ms}, {Mono: 21 * ms, Unix: epoch + 25*ms}}, 1, clock.Pair{Mono: 21 * ms, Unix: epoch + 25*ms}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s stamper
+			s.see(clock.Pair{Mono: 10 * ms, Unix: epoch + 10*ms})
+			n := 0
+			got := s.take(func() clock.Pair { n++; return c.pairs[n-1] })
+			if got != c.want || s.steps != c.steps || n != len(c.pairs) {
+				t.Errorf("%+v after %d readings, %d steps; want %+v after %d, %d steps", got, n, s.steps, c.want, len(c.pairs), c.steps)
+			}
+		})
+	}
+}

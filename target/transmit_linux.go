@@ -5,8 +5,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/stampede-bench/stampede/internal/clock"
 )
 
 // sendStamped is write with a transmit stamp asked for.
@@ -42,8 +40,7 @@ func (p *poller) sentBy(k *conn, w *fdWire) {
 	if err != nil || stamp == 0 || k.call == nil {
 		return
 	}
-	pair := clock.ReadPair()
-	p.stamps.see(pair)
+	pair := p.clocks()
 	at := pair.Mono - (pair.Unix - stamp)
 	if x := k.call.x; at > x.Sent && at <= k.wrote && x.Sent >= p.stamps.stepAt {
 		x.Sent = at
