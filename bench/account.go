@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,12 +25,20 @@ type row struct {
 	PerChunk   []int64 `json:"chunk_tokens"`
 }
 
-// compare adds what the account says, and what the artefacts say of the same
+// compare adds what the simulators' accounts, files of a pattern, say together, and what the artefacts say of the same
 // requests, if there are any.
-func (f figures) compare(l *load, account, artefacts string) error {
-	records, err := readLines[simulate.Record](account)
+func (f figures) compare(l *load, accounts, artefacts string) error {
+	files, err := filepath.Glob(accounts)
 	if err != nil {
 		return err
+	}
+	var records []simulate.Record
+	for _, file := range files {
+		some, err := readLines[simulate.Record](file)
+		if err != nil {
+			return err
+		}
+		records = append(records, some...)
 	}
 	f.served(records)
 	if artefacts == "" {
@@ -51,7 +60,7 @@ func (f figures) compare(l *load, account, artefacts string) error {
 // served adds what the simulator saw and wrote.
 func (f figures) served(records []simulate.Record) {
 	served, tokens := 0, 0
-	var first, last int64
+	var first, last, lastCame, firstWent int64
 	var late []int64
 	for i := range records {
 		r := &records[i]
@@ -63,6 +72,10 @@ func (f figures) served(records []simulate.Record) {
 		if first == 0 || r.Arrival < first {
 			first = r.Arrival
 		}
+		if firstWent == 0 || r.End < firstWent {
+			firstWent = r.End
+		}
+		lastCame = max(lastCame, r.Arrival)
 		if r.FirstToken != 0 {
 			late = append(late, r.FirstToken-r.FirstDue)
 		}
@@ -70,6 +83,7 @@ func (f figures) served(records []simulate.Record) {
 	f["requests"], f["served"], f["tokens"] = float64(len(records)), float64(served), float64(tokens)
 	f.spread("simulator_lateness", late)
 	f["most_at_once"] = float64(mostAtOnce(records))
+	f["all_at_once_s"] = float64(max(0, firstWent-lastCame)) / 1e9
 	if served > 0 {
 		seconds := float64(last-first) / 1e9
 		f["requests_per_s"], f["tokens_per_s"] = float64(served)/seconds, float64(tokens)/seconds

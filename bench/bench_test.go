@@ -70,10 +70,14 @@ func TestMostAtOnce(t *testing.T) {
 	}
 }
 
-func TestRoomFor(t *testing.T) {
-	for limit, want := range map[uint64]int{0: 50_000, 300: 0, 20_000: 19_700, 50_299: 49_999, 50_300: 50_000, 1 << 63: 50_000} {
-		if got := roomFor(limit); got != want {
-			t.Errorf("%d files have room for %d connections, want %d", limit, got, want)
+func TestCrowdWithin(t *testing.T) {
+	for limit, want := range map[uint64]crowd{
+		0: {50_000, 1, 1}, 50_300: {50_000, 1, 1}, 1 << 63: {50_000, 1, 1},
+		50_299: {50_000, 2, 2}, 25_400: {50_000, 2, 3}, 20_000: {50_000, 3, 3}, 4096: {50_000, 14, 15},
+		1024: {9_616, 14, 16}, 300: {}, 10: {},
+	} {
+		if got := crowdWithin(limit); got.connections != want.connections || got.connections > 0 && got != want {
+			t.Errorf("under a limit of %d files: %+v, want %+v", limit, got, want)
 		}
 	}
 }

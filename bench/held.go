@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -16,31 +17,31 @@ func holdStreams(ctx context.Context, b *bench, dir string) (figures, error) {
 	return l.hold(ctx, b, dir)
 }
 
-// hold has one agent send l, of which each slot sends one request.
+// hold has its agents send l, of which each slot sends one request.
 func (l load) hold(ctx context.Context, b *bench, dir string) (figures, error) {
-	var agent cost
+	var agents cost
 	f, err := l.measure(ctx, b, dir, func(ctx context.Context, b *bench, l load, dir, url string) (used cost, artefacts string, err error) {
-		used, agent, err = sendApart(ctx, b, l, dir, url)
+		used, agents, err = sendApart(ctx, b, l, dir, url)
 		return used, dir, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	f["agent_rss_bytes"], f["agent_cpu_s"] = float64(agent.rss), agent.cpu.Seconds()
-	f["rss_per_stream_bytes"] = float64(agent.rss) / float64(l.Concurrency)
+	f["agent_rss_bytes"], f["agent_cpu_s"] = float64(agents.rss), agents.cpu.Seconds()
+	f["rss_per_stream_bytes"] = float64(agents.rss) / float64(l.Concurrency)
 	return f, nil
 }
 
-// sendApart runs controller, agent and client in processes of their own.
-func sendApart(ctx context.Context, b *bench, l load, dir, url string) (client, agent cost, err error) {
+// sendApart runs controller, agents and client in processes of their own.
+func sendApart(ctx context.Context, b *bench, l load, dir, url string) (client, agents cost, err error) {
 	spec, err := l.writeSpec(dir, url)
 	if err != nil {
-		return client, agent, err
+		return client, agents, err
 	}
 	controller, err := begin(ctx, b.stampede, "controller", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
 		"--data-dir", filepath.Join(dir, "data"))
 	if err != nil {
-		return client, agent, err
+		return client, agents, err
 	}
 	defer func() {
 		_, endErr := controller.end()
@@ -48,13 +49,19 @@ func sendApart(ctx context.Context, b *bench, l load, dir, url string) (client, 
 	}()
 	addr, err := controller.expect("grpc listening on ")
 	if err != nil {
-		return client, agent, err
+		return client, agents, err
 	}
-	worker, err := begin(ctx, b.stampede, "agent", "--controller", addr, "--name", "bench")
-	if err != nil {
-		return client, agent, err
+	n := max(1, l.Agents)
+	var workers []*process
+	for i := 0; i < n && err == nil; i++ {
+		var worker *process
+		if worker, err = begin(ctx, b.stampede, "agent", "--controller", addr, "--name", "bench-"+strconv.Itoa(i)); err == nil {
+			workers = append(workers, worker)
+		}
 	}
-	client, err = finish(ctx, lawful, b.stampede, "run", "-f", spec, "--controller", addr, "--agents", "1", "--out", dir, "--no-progress")
-	agent, endErr := worker.end()
-	return client, agent, errors.Join(err, endErr)
+	if err == nil {
+		client, err = finish(ctx, lawful, b.stampede, "run", "-f", spec, "--controller", addr, "--agents", strconv.Itoa(n), "--out", dir, "--no-progress")
+	}
+	agents, endErr := endAll(workers)
+	return client, agents, errors.Join(err, endErr)
 }

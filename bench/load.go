@@ -24,6 +24,8 @@ type load struct {
 	Blast       bool // the simulator writes a reply at once
 	TokenTimes  bool // and keeps the instant of each token
 	Busy        bool // beside as many busy processes as there are cores
+	Agents      int  // processes that send, where they have one of their own; 0 is 1
+	Simulators  int  // processes that answer, on one port; 0 is 1
 }
 
 // sender sends a load with one tool to url and returns what that cost, and the
@@ -46,12 +48,7 @@ func wrk(l load) tool      { return against("wrk", l, sendWrk) }
 // measure sends the load to a fresh simulator and holds what the tool reports
 // against the simulator's account.
 func (l *load) measure(ctx context.Context, b *bench, dir string, send sender) (figures, error) {
-	account := filepath.Join(dir, "account.jsonl")
-	sim, err := begin(ctx, b.stampede, l.simulator(account)...)
-	if err != nil {
-		return nil, err
-	}
-	addr, err := sim.expect("simulator listening on ")
+	sims, addr, err := l.simulate(ctx, b, dir)
 	var used cost
 	var artefacts string
 	if err == nil {
@@ -61,12 +58,33 @@ func (l *load) measure(ctx context.Context, b *bench, dir string, send sender) (
 			stop()
 		}
 	}
-	served, endErr := sim.end()
+	served, endErr := endAll(sims)
 	if err := errors.Join(err, endErr); err != nil {
 		return nil, err
 	}
-	f := figures{"cpu_s": used.cpu.Seconds(), "rss_bytes": float64(used.rss), "simulator_cpu_s": served.cpu.Seconds()}
-	return f, f.compare(l, account, artefacts)
+	f := figures{"cpu_s": used.cpu.Seconds(), "rss_bytes": float64(used.rss),
+		"simulator_cpu_s": served.cpu.Seconds(), "simulator_rss_bytes": float64(served.rss)}
+	return f, f.compare(l, filepath.Join(dir, accounts), artefacts)
+}
+
+// accounts are the files in which the simulators keep what they served.
+const accounts = "account*.jsonl"
+
+// simulate starts the simulators and returns the address that they share.
+func (l *load) simulate(ctx context.Context, b *bench, dir string) (sims []*process, addr string, err error) {
+	addr = "127.0.0.1:0"
+	for i := range max(1, l.Simulators) {
+		account := filepath.Join(dir, strings.Replace(accounts, "*", strconv.Itoa(i), 1))
+		sim, err := begin(ctx, b.stampede, l.simulator(addr, account)...)
+		if err != nil {
+			return sims, "", err
+		}
+		sims = append(sims, sim)
+		if addr, err = sim.expect("simulator listening on "); err != nil {
+			return sims, "", err
+		}
+	}
+	return sims, addr, nil
 }
 
 func (l *load) keepBusy(ctx context.Context) (stop func(), err error) {
@@ -76,14 +94,17 @@ func (l *load) keepBusy(ctx context.Context) (stop func(), err error) {
 	return keepBusy(ctx)
 }
 
-func (l *load) simulator(account string) []string {
-	args := []string{"simulate", "--addr", "127.0.0.1:0", "--account", account,
+func (l *load) simulator(addr, account string) []string {
+	args := []string{"simulate", "--addr", addr, "--account", account,
 		"--ttft", l.TTFT.String(), "--itl", l.ITL.String(), "--tokens", strconv.Itoa(l.Tokens)}
 	if l.Blast {
 		args = append(args, "--blast")
 	}
 	if l.TokenTimes {
 		args = append(args, "--token-times")
+	}
+	if l.Simulators > 1 {
+		args = append(args, "--share-port")
 	}
 	return args
 }

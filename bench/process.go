@@ -81,6 +81,16 @@ func (p *process) end() (cost, error) {
 	return costOf(p.cmd), errors.Join(signalErr, err)
 }
 
+// endAll stops servers and returns what they took together.
+func endAll(list []*process) (all cost, err error) {
+	for _, p := range list {
+		used, endErr := p.end()
+		all.cpu, all.rss = all.cpu+used.cpu, all.rss+used.rss
+		err = errors.Join(err, endErr)
+	}
+	return all, err
+}
+
 // finish runs a command to its end; lawful are the exit codes other than 0 that
 // are no failure.
 func finish(ctx context.Context, lawful []int, name string, args ...string) (cost, error) {

@@ -21,6 +21,10 @@ type Config struct {
 	Addr string
 	// Insecure allows an Addr beyond loopback without an APIKey.
 	Insecure bool
+	// SharePort lets further servers with SharePort listen on the same Addr; the
+	// kernel deals the connections out among them (SO_REUSEPORT, on Linux alone).
+	// Each has slots, a cache and an account of its own.
+	SharePort bool
 	// Models that are served; the first answers requests that name none.
 	// Default "stampede-sim".
 	Models []string

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// start serves cfg on a free port until the test ends.
+// start serves cfg until the test ends, on a free port unless it names one.
 func start(t testing.TB, cfg Config) *Server {
 	t.Helper()
-	cfg.Addr = "127.0.0.1:0"
+	orString(&cfg.Addr, "127.0.0.1:0")
 	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

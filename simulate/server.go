@@ -63,6 +63,9 @@ func New(cfg Config) (*Server, error) {
 		}
 	}
 	lc := net.ListenConfig{Control: prepareSockets}
+	if cfg.SharePort {
+		lc.Control = prepareShared
+	}
 	if s.listener, err = lc.Listen(context.Background(), "tcp", cfg.Addr); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen on %s: %w", cfg.Addr, err), s.closeFile())
 	}

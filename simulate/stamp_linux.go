@@ -29,6 +29,20 @@ func prepareSockets(_, _ string, raw syscall.RawConn) error {
 	})
 }
 
+// prepareShared is prepareSockets for a port that others listen on, too.
+func prepareShared(network, addr string, raw syscall.RawConn) error {
+	var optErr error
+	if err := raw.Control(func(fd uintptr) {
+		optErr = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
+	}); err != nil {
+		return err
+	}
+	if optErr != nil {
+		return fmt.Errorf("share the port: %w", optErr)
+	}
+	return prepareSockets(network, addr, raw)
+}
+
 // awaitStamps returns when the kernel stamps what arrives, or soon after: turning
 // it on by the first socket that wants it takes effect a moment later, and the
 // first requests would go without.

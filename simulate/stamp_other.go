@@ -3,11 +3,16 @@
 package simulate
 
 import (
+	"errors"
 	"net"
 	"syscall"
 )
 
 func prepareSockets(_, _ string, _ syscall.RawConn) error { return nil }
+
+func prepareShared(_, _ string, _ syscall.RawConn) error {
+	return errors.New("a port can be shared on Linux alone")
+}
 
 func awaitStamps() {}
 

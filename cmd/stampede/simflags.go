@@ -26,6 +26,7 @@ func addSimulatorFlags(f *pflag.FlagSet, c *simulate.Config) {
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:8001", "listen `ADDR`; port 0 takes a free one")
 	f.BoolVar(&c.Insecure, "insecure", false, "listen beyond loopback without a key")
 	f.StringVar(&c.HTTP2, "http2", "", "speak HTTP/2 over TLS: `MODE` also, beside HTTP/1.1, or only (default HTTP/1.1 alone)")
+	f.BoolVar(&c.SharePort, "share-port", false, "let further simulators listen on the same ADDR and be dealt a share of its connections (Linux)")
 	f.StringSliceVar(&c.Models, "model", []string{"stampede-sim"}, "model `NAMES` to serve")
 	f.StringSliceVar(&c.Adapters, "lora", nil, "LoRA adapter `NAMES` to serve beside the first model")
 	f.Var(secretFlag{&c.APIKey}, "api-key", "`KEY` that requests must carry (default none)")
