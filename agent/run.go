@@ -138,7 +138,7 @@ func (r *run) open(ctx context.Context, start *stampedev1.StartShard) error {
 	if err != nil {
 		return fmt.Errorf("run %s: dataset: %w", r.id, err)
 	}
-	plan, err := schedule.Compile(spec, corpus)
+	plan, err := schedule.CompileContext(ctx, spec, corpus)
 	if err != nil {
 		return fmt.Errorf("run %s: schedule: %w", r.id, err)
 	}

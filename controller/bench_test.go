@@ -36,7 +36,7 @@ func benchRun(b *testing.B) (*run, *shard, *session) {
 	}
 	r := newRun(c, row, s)
 	r.members = []*member{{id: "a", name: "a"}}
-	if err := r.compile(); err != nil {
+	if err := r.compile(nil); err != nil {
 		b.Fatal(err)
 	}
 	sh := r.hand(r.members[0], wire.Ref{RunID: r.id, Shard: schedule.Whole, Attempt: 1}, 0, []int64{0})

@@ -86,7 +86,7 @@ func beginByHand(t testing.TB, dir, yaml string, agents int, every int64) *byHan
 		t.Fatal(err)
 	}
 	r := newRun(c, row, s)
-	if err := r.compile(); err != nil {
+	if err := r.compile(nil); err != nil {
 		t.Fatal(err)
 	}
 	for i := range agents {

@@ -56,6 +56,7 @@ type Config struct {
 	lostRows         int64
 	neverSentRows    int64
 	hashTrial        time.Duration
+	hashHurry        time.Duration
 }
 
 func (cfg *Config) complete() error {
@@ -77,6 +78,7 @@ func (cfg *Config) complete() error {
 	setDefault(&cfg.lostRows, maxLostRows)
 	setDefault(&cfg.neverSentRows, maxNeverSentRows)
 	setDefault(&cfg.hashTrial, hashTrial)
+	setDefault(&cfg.hashHurry, hashHurry)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

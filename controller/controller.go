@@ -146,6 +146,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	c.setServing(false)
 	c.close()
 	close(c.stopping)
+	c.hurry()
 	c.active.Wait()
 	close(c.ended)
 	c.inside.Wait()
@@ -161,6 +162,25 @@ func (c *Controller) setServing(on bool) {
 		return
 	}
 	c.health.Shutdown()
+}
+
+// isStopping reports whether Run was asked to end.
+func (c *Controller) isStopping() bool {
+	select {
+	case <-c.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// hurry has runs end that are busy with something long.
+func (c *Controller) hurry() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.runs {
+		r.hurry()
+	}
 }
 
 func (c *Controller) close() {

@@ -18,6 +18,7 @@ import (
 const (
 	hashPatience = time.Minute
 	hashTrial    = 2 * time.Second
+	hashHurry    = 2 * time.Second // how long it may take once the run was asked to end
 )
 
 // workloadHash computes the hash in hex, or nothing when that takes too long. The
@@ -27,8 +28,17 @@ func (r *run) workloadHash() string {
 	for i, p := range r.phases {
 		drawn[i] = r.begunIn(p)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), hashPatience)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), hashPatience, fmt.Errorf("it took more than %v", hashPatience))
 	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() {
+		select {
+		case <-r.hurried:
+			time.AfterFunc(r.c.cfg.hashHurry, func() { end(fmt.Errorf("the run was asked to end, and it took %v more", r.c.cfg.hashHurry)) })
+		case <-ctx.Done():
+		}
+	}()
 	work := hashing{began: time.Now(), trial: r.c.cfg.hashTrial, sessions: r.plan.HashedSessions(drawn)}
 	sum, err := work.sum(ctx, schedule.HashBatches(r.plan, r.corpus, r.eff, drawn, schedule.Whole))
 	if err != nil {
@@ -56,7 +66,7 @@ func (h *hashing) sum(ctx context.Context, batches iter.Seq[schedule.HashBatch])
 			select {
 			case queue <- b:
 			case <-ctx.Done():
-				return fmt.Errorf("it took more than %v", hashPatience)
+				return context.Cause(ctx)
 			}
 			h.done += b.Sessions()
 			if err := h.hopeless(time.Since(h.began)); err != nil {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,7 +31,9 @@ func (r *run) prepare() error {
 		return err
 	}
 	r.setState(stampedev1.State_STATE_PENDING, "preparing the data and the schedule")
-	if err := r.compile(); err != nil {
+	if err := r.compile(r.hurried); errors.Is(err, context.Canceled) {
+		return r.pump(time.Time{}, func() bool { return false }) // which tells why
+	} else if err != nil {
 		return err
 	}
 	if err := r.deal(); err != nil {
@@ -116,8 +119,24 @@ func distinguish(members []*member) {
 	}
 }
 
-// compile makes the corpus and the plan of the effective spec.
-func (r *run) compile() error {
+// until is a context that ends with stop.
+func until(stop <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// compile makes the corpus and the plan of the effective spec, which may take
+// minutes, unless stop is closed before.
+func (r *run) compile(stop <-chan struct{}) error {
+	ctx, cancel := until(stop)
+	defer cancel()
 	var data *dataset.File
 	if hash := r.eff.Dataset.CorpusHash; hash != "" {
 		file, err := r.c.files.openCorpus(hash)
@@ -137,7 +156,7 @@ func (r *run) compile() error {
 	if err != nil {
 		return source.OfSpec(r.eff.Dataset, err)
 	}
-	plan, err := schedule.Compile(r.eff, corpus)
+	plan, err := schedule.CompileContext(ctx, r.eff, corpus)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -139,7 +140,9 @@ func (p *permits) restore(ref wire.Ref, agentID string, had keptGrant, dead bool
 // its samples out of the journal.
 func (r *run) resume() error {
 	notices := append(r.kept.Facts.Notices, "the controller was restarted during the run")
-	if err := r.compile(); err != nil {
+	if err := r.compile(r.c.stopping); errors.Is(err, context.Canceled) {
+		return errLeft
+	} else if err != nil {
 		return err
 	}
 	r.facts = facts{serverVersion: r.kept.Facts.ServerVersion, engine: r.kept.Facts.Engine, models: r.kept.Facts.Models, notices: notices}
@@ -214,6 +217,9 @@ func (r *run) replaySamples(path string, from int64) (end int64, err error) {
 	}
 	raised := time.Now()
 	for {
+		if r.c.isStopping() {
+			return 0, errLeft
+		}
 		rec, err := in.Next()
 		switch {
 		case errors.Is(err, io.EOF):

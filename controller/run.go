@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stampede-bench/stampede/controller/store"
@@ -42,6 +43,8 @@ type run struct {
 	trial   int  // which of trials this is, from 0
 	trials  int
 	parted  chan struct{} // closed when its goroutine is about to end
+	hurried chan struct{} // closed when it was asked to end
+	hurry   func()        // closes it
 
 	state   stampedev1.State
 	shown   *stampedev1.Progress // as last published
@@ -154,8 +157,10 @@ type phase struct {
 func newRun(c *Controller, row *store.Run, spec *workload.Spec) *run {
 	eff, notices := spec.WithDefaults()
 	eff.Seed, eff.Trials = schedule.TrialSeed(eff.Seed, row.Trial), 1
+	hurried := make(chan struct{})
 	return &run{
 		trial: row.Trial, trials: row.Trials, parted: make(chan struct{}),
+		hurried: hurried, hurry: sync.OnceFunc(func() { close(hurried) }),
 		segment: &segment{},
 		c:       c, id: row.ID, testID: row.TestID, spec: spec, eff: eff,
 		log: c.log.With("run", row.ID), mail: newMailbox(),
@@ -188,12 +193,20 @@ func (r *run) post(event func()) bool { return r.mail.post(event) }
 func (r *run) live() {
 	r.post(r.obeyCancel) // it may have come before anybody knew this run
 	err := r.execute()
-	r.finish(err)
+	left := errors.Is(err, errLeft)
+	if !left {
+		r.finish(err)
+	}
 	r.over = true
-	r.endKeeping()
 	if r.file != nil {
 		r.file.close()
 	}
+	if left {
+		r.log.Info("run is left to the next start", "why", err)
+		r.mail.close()
+		return
+	}
+	r.endKeeping()
 	r.dropCheckpoint()
 	for _, event := range r.mail.close() {
 		event()
@@ -208,6 +221,8 @@ func (r *run) live() {
 var (
 	errCancelled = errors.New("cancelled")
 	errTimeout   = errors.New("timed out")
+	// errLeft: nothing was done yet about a run that a restart was to resume.
+	errLeft = errors.New("the controller ended before the run was resumed")
 )
 
 func (r *run) execute() error {

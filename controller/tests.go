@@ -235,6 +235,7 @@ func (c *Controller) cancel(id string, immediate bool) error {
 		if !row.Ended() {
 			if r := c.run(row.ID); r != nil {
 				r.post(r.obeyCancel)
+				r.hurry()
 			}
 			return nil
 		}

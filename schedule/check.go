@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"context"
 	"errors"
 
 	"github.com/stampede-bench/stampede/workload"
@@ -27,7 +28,7 @@ type budget struct {
 // error is of type workload.Errors and names the keys.
 func Check(spec *workload.Spec, c dataset.Corpus) error {
 	b := builder{seed: spec.Seed, plan: &Plan{}, corpus: c, countable: true, quick: &budget{quickSteps, quickDraws}}
-	_, err := b.compile(spec)
+	_, err := b.compile(context.Background(), spec)
 	if err == nil && !b.open && b.sends == 0 {
 		b.fail("load.stages", "plan no request at all: the first would come after the end; give them a higher rate, or more time")
 		return b.errs

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strconv"
@@ -25,11 +26,18 @@ const (
 // matters. What the run sends is plan.Play(c). The error is of type
 // workload.Errors and names the keys.
 func Compile(spec *workload.Spec, c dataset.Corpus) (*Plan, error) {
-	b := builder{seed: spec.Seed, plan: &Plan{}, corpus: c, countable: true}
-	return b.compile(spec)
+	return CompileContext(context.Background(), spec, c)
 }
 
-func (b *builder) compile(spec *workload.Spec) (*Plan, error) {
+// CompileContext is Compile until ctx ends, which for a large plan may be needed:
+// the error is that of ctx then.
+func CompileContext(ctx context.Context, spec *workload.Spec, c dataset.Corpus) (*Plan, error) {
+	b := builder{seed: spec.Seed, plan: &Plan{}, corpus: c, countable: true}
+	return b.compile(ctx, spec)
+}
+
+func (b *builder) compile(ctx context.Context, spec *workload.Spec) (*Plan, error) {
+	b.ended = func() bool { return ctx.Err() != nil }
 	stages := spec.Load.Stages
 	if len(stages) == 0 {
 		b.fail("load.stages", "must have at least one stage")
@@ -41,6 +49,9 @@ func (b *builder) compile(spec *workload.Spec) (*Plan, error) {
 	b.errs = nil
 	for i := range stages {
 		b.stage(i, &stages[i])
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 	}
 	if b.nominal > 100*maxNanos {
 		b.fail("load.stages", "must take less than 100 years in all")
@@ -56,6 +67,7 @@ func (b *builder) compile(spec *workload.Spec) (*Plan, error) {
 
 // builder collects phases and errors.
 type builder struct {
+	ended   func() bool // what is left need not be done
 	seed    int64
 	plan    *Plan
 	corpus  dataset.Corpus
@@ -130,7 +142,7 @@ func (b *builder) fill(p *Phase, path string, st *workload.Stage, stream string,
 	case st.Concurrency != nil:
 		b.closedLoop(p, path, b.inSessions(st))
 	default:
-		b.openLoop(p, path, b.inSessions(st), arrivals{seed: b.seed, stream: stream, number: number})
+		b.openLoop(p, path, b.inSessions(st), arrivals{ended: b.ended, seed: b.seed, stream: stream, number: number})
 	}
 	if len(b.errs) == before && !b.skip {
 		b.add(p)
@@ -149,7 +161,7 @@ func (b *builder) entriesOf(p *Phase) int64 {
 	if p.replays {
 		s.from, s.round = p.from, p.round
 	}
-	return s.entries(b.corpus, p.Sessions)
+	return b.entries(s, p.Sessions)
 }
 
 // inSessions is the stage with its bound by requests as a bound by sessions, of

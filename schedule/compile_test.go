@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stampede-bench/stampede/workload"
+	"github.com/stampede-bench/stampede/workload/dataset"
 )
 
 func TestPhases(t *testing.T) {
@@ -210,5 +212,35 @@ func BenchmarkArrivals(b *testing.B) {
 func BenchmarkCompilePoisson(b *testing.B) {
 	for b.Loop() {
 		compile(b, 1, stageWith(1000, "poisson", 0, 1e5))
+	}
+}
+
+// A plan that nobody waits for any more is left undone, wherever its time goes:
+// into arrivals that are drawn, also on a ramp, or turns that are.
+func TestCompileEndsWithItsContext(t *testing.T) {
+	chats := &workload.Spec{Dataset: workload.Dataset{Name: "synthetic", Chat: &workload.Chat{Turns: "uniform:1:9"}}}
+	for name, tc := range map[string]struct {
+		stage  workload.Stage
+		corpus dataset.Corpus
+	}{
+		"poisson":        {workload.Stage{Rate: ptr(workload.Rate(1e6)), Requests: maxSessions}, nil},
+		"gamma":          {workload.Stage{Rate: ptr(workload.Rate(1e6)), Burstiness: ptr(0.5), Requests: maxSessions}, nil},
+		"ramp":           {workload.Stage{Rate: ptr(workload.Rate(1e6)), EndRate: ptr(workload.Rate(2e6)), Duration: seconds64(600)}, nil},
+		"turns":          {workload.Stage{Concurrency: ptr(8), Requests: maxSessions}, open(t, chats, dataset.Options{})},
+		"turns, by time": {workload.Stage{Rate: ptr(workload.Rate(1e6)), Arrival: "constant", Duration: seconds64(1000)}, open(t, chats, dataset.Options{})},
+		"turns, a rate":  {workload.Stage{Rate: ptr(workload.Rate(1000)), Arrival: "constant", Requests: maxSessions}, open(t, chats, dataset.Options{})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			plan, err := CompileContext(ctx, &workload.Spec{Load: workload.Load{Stages: []workload.Stage{tc.stage}}}, tc.corpus)
+			if !errors.Is(err, context.DeadlineExceeded) || plan != nil {
+				t.Errorf("got %v, %v", plan, err)
+			}
+			if took := time.Since(began); took > 5*time.Second { // to the end it is half a minute and more
+				t.Errorf("it took %v", took)
+			}
+		})
 	}
 }

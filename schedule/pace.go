@@ -20,6 +20,7 @@ type pace struct {
 
 // arrivals compiles the open loop of one stage.
 type arrivals struct {
+	ended  func() bool
 	path   string
 	stage  *workload.Stage
 	seed   int64
@@ -126,7 +127,7 @@ func (a arrivals) random(rate, shape float64) (pace, *workload.FieldError) {
 		return pace{}, undecided
 	}
 	g := newGaps(draw.NewStream(a.seed, a.stream, a.number), shape, nanosPerSecond/rate)
-	times, next, ok := newRandom(g, int64(a.stage.Duration), a.most(), maxNanos)
+	times, next, ok := newRandom(a.ended, g, int64(a.stage.Duration), a.most(), maxNanos)
 	if !ok {
 		return pace{}, a.fail("", "would take longer than 366 days or more than %d requests", int64(maxSessions))
 	}
@@ -220,7 +221,7 @@ func (a arrivals) randomRamp(r ramp, total *big.Rat, shape float64) (pace, *work
 		return pace{}, undecided
 	}
 	g := newGaps(draw.NewStream(a.seed, a.stream, a.number), shape, unitsPerEntry)
-	times, next, ok := newRandom(g, limit, a.most(), highest)
+	times, next, ok := newRandom(a.ended, g, limit, a.most(), highest)
 	if !ok {
 		return pace{}, a.tooMany("about " + total.FloatString(0))
 	}

@@ -82,12 +82,15 @@ type random struct {
 
 // newRandom draws until a sum reaches limit (0: no limit) or until most entries
 // (-1: no bound). It also returns the sum at which entry n would stand, and false
-// when maxSessions or the sum highest is passed before.
-func newRandom(g gaps, limit, most, highest int64) (*random, int64, bool) {
+// when maxSessions or the sum highest is passed before, or ended says so.
+func newRandom(ended func() bool, g gaps, limit, most, highest int64) (*random, int64, bool) {
 	r := &random{gaps: g}
 	var sum int64
 	for {
 		if r.n%markEvery == 0 {
+			if ended() {
+				return nil, 0, false
+			}
 			r.marks = append(r.marks, sum)
 		}
 		next := sum + r.gaps.at(r.n)

@@ -137,6 +137,21 @@ func divisor(scale float64) func(int64) int64 {
 	}
 }
 
+// countedAtOnce is how many sessions' turns are added up before somebody looks
+// whether that is still needed.
+const countedAtOnce = 1 << 20
+
+// entries is the number of turns in the first k sessions of a segment.
+func (b *builder) entries(s segment, k int64) int64 {
+	for n := int64(countedAtOnce); n < k; n += countedAtOnce {
+		s.entries(b.corpus, n) // turns that are drawn are added up, and the sums kept
+		if b.ended() {
+			return 0
+		}
+	}
+	return s.entries(b.corpus, k)
+}
+
 // sessionsOf is how many sessions from first on hold n entries, the last of them
 // whole; round is how many there are before they repeat, 0 for no repeating of
 // its own.
@@ -145,7 +160,7 @@ func (b *builder) sessionsOf(first, round, n int64) int64 {
 		return n
 	}
 	s := segment{from: first, round: round}
-	if s.entries(b.corpus, n) == n {
+	if whole := b.entries(s, n); whole == n || b.ended() {
 		return n // one turn each, the usual
 	}
 	return int64(sort.Search(int(n), func(k int) bool { return s.entries(b.corpus, int64(k)) >= n }))
