@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -133,6 +135,27 @@ func TestRegisterResolvesWhatIsTheCallers(t *testing.T) {
 	in = spec(t, `{"endpoint":{"url":"http://elsewhere/v1"}}`)
 	if _, _, err := c.Register(t.Context(), in, client.RegisterOptions{}); err != nil || f.spec.GetEndpoint().GetApiKey() != "" {
 		t.Errorf("the key went elsewhere: %v %v", f.spec, err)
+	}
+}
+
+func TestPathsOfFilesThatWereReadAreAbsolute(t *testing.T) {
+	f := newFake()
+	c := connect(t, f)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("here.jsonl", []byte(prompts(1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"here.jsonl": filepath.Join(dir, "here.jsonl"), "elsewhere.jsonl": "elsewhere.jsonl"} {
+		in := spec(t, fmt.Sprintf(`{"endpoint":{"url":"http://h/v1"},"dataset":{"path":%q}}`, path))
+		if _, _, err := c.Register(t.Context(), in, client.RegisterOptions{}); err != nil || f.spec.GetDataset().GetPath() != want {
+			t.Errorf("%s: registered %q, want %q: %v", path, f.spec.GetDataset().GetPath(), want, err)
+		}
+	}
+	_, _, err := c.Register(t.Context(), spec(t, fmt.Sprintf(`{"endpoint":{"url":"http://h/v1"},"dataset":{"path":%q}}`, dir)), client.RegisterOptions{})
+	var faults workload.Errors
+	if !errors.Is(err, client.ErrInvalidSpec) || !errors.As(err, &faults) || faults[0].Path != "dataset.path" || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("a folder: %v", err)
 	}
 }
 
