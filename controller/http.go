@@ -76,6 +76,9 @@ func (k control) Register(n gateway.NewTest) (*store.Test, error) {
 	return nil, rpcError(err)
 }
 
+// Faults implements gateway.Control.
+func (k control) Faults(partial *workload.Spec) workload.Errors { return k.c.faults(partial) }
+
 // Start implements gateway.Control.
 func (k control) Start(testID string) error {
 	_, err := k.c.start(&stampedev1.StartTestRequest{TestId: testID})

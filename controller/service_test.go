@@ -18,6 +18,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
@@ -64,6 +65,12 @@ func TestRegisterNamesEveryViolation(t *testing.T) {
 		{"no spec", nil, map[string]string{"spec": "required"}},
 		{"several at once", &stampedev1.Spec{Endpoint: &stampedev1.Endpoint{}, Load: rate(-3)},
 			map[string]string{"endpoint.url": "", "load.stages[0].rate": "-3"}},
+		{"a wrong value hides no other", &stampedev1.Spec{
+			Endpoint: url, Slo: &stampedev1.Slo{Ttft: durationpb.New(0)}, Gates: []string{"ttfd.p99<1s"}, Dataset: &stampedev1.Dataset{Path: "no.jsonl"},
+			Load: &stampedev1.Load{Stages: []*stampedev1.Stage{{Func: "t"}, {Func: "lambda t: t * 1e9"}}},
+		}, map[string]string{
+			"slo.ttft": "0", "load.stages[0].func": "", "load.stages[1].func": "2000000000", "gates[0]": "did you mean ttft.p99?", "dataset.path": "dataset folder",
+		}},
 		{"an environment variable of the caller", &stampedev1.Spec{Endpoint: &stampedev1.Endpoint{Url: url.Url, Model: "m", ApiKeyEnv: "HOME_KEY"}, Load: rate(1)},
 			map[string]string{"endpoint.api_key_env": "--allow-env"}},
 		{"one that is allowed", &stampedev1.Spec{Endpoint: &stampedev1.Endpoint{Url: url.Url, Model: "m", ApiKeyEnv: "ALLOWED"}, Load: rate(1)}, nil},

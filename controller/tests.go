@@ -47,11 +47,11 @@ func (c *Controller) register(req *stampedev1.RegisterTestRequest) (*store.Test,
 	if err := checkRequestID(req.GetRequestId()); err != nil {
 		return nil, err
 	}
-	spec, notices, err := wire.SpecFromProto(req.GetSpec())
+	p, err := wire.ParsedFromProto(req.GetSpec())
 	if err != nil {
-		return nil, err
+		return nil, p.AllFaults(err, c.faults(p.Partial))
 	}
-	return c.keep(store.Test{ID: req.GetTestId(), RequestID: req.GetRequestId(), Spec: spec, Notices: notices})
+	return c.keep(store.Test{ID: req.GetTestId(), RequestID: req.GetRequestId(), Spec: p.Spec, Notices: p.Notices})
 }
 
 // keep admits a test and stores it. An empty ID is generated.
@@ -105,15 +105,32 @@ func checkRequestID(id string) error {
 // admit checks a spec and what it wants of this process, and returns notices of
 // what it leaves open. It answers with all violations at once.
 func (c *Controller) admit(spec *workload.Spec) ([]string, error) {
-	violations := append(violationsOf(spec.Validate()), violationsOf(spec.NotYet())...)
-	eff, assumed := spec.WithDefaults()
-	violations = append(violations, c.foreign(spec, eff)...)
-	violations = append(violations, c.rehearse(eff, len(violations) == 0).Without(violations)...)
-	violations = append(violations, violationsOf(report.CheckGates(eff))...)
+	violations := violationsOf(spec.Validate())
+	violations = append(violations, c.beyond(spec, len(violations) == 0).Without(violations)...)
 	if len(violations) > 0 {
 		return nil, violations
 	}
+	_, assumed := spec.WithDefaults()
 	return assumed, nil
+}
+
+// faults is what is wrong with what could be read of a spec, or with nothing, beyond
+// what Validate says.
+func (c *Controller) faults(partial *workload.Spec) workload.Errors {
+	if partial == nil {
+		return nil
+	}
+	return c.beyond(partial, false)
+}
+
+// beyond is what Validate can't say of a spec, which is valid as far as that goes
+// or not.
+func (c *Controller) beyond(spec *workload.Spec, valid bool) workload.Errors {
+	v := violationsOf(spec.NotYet())
+	eff, _ := spec.WithDefaults()
+	v = append(v, c.foreign(spec, eff)...)
+	v = append(v, c.rehearse(eff, valid && len(v) == 0).Without(v)...)
+	return append(v, violationsOf(report.CheckGates(eff))...)
 }
 
 func violationsOf(err error) workload.Errors {

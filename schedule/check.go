@@ -11,8 +11,8 @@ import (
 // What Check takes at most for all stages together, so that it is quick whatever a
 // spec says.
 const (
-	quickSteps = 10_000_000 // of the interpreter, in load functions
-	quickDraws = 1_000_000  // of random arrivals
+	quickSteps = 4_000_000 // of the interpreter, in load functions
+	quickDraws = 1_000_000 // of random arrivals
 )
 
 // budget is what is left of that.
@@ -22,7 +22,7 @@ type budget struct {
 }
 
 // Check finds what Compile would refuse in an effective spec, as far as that can be
-// told within a second: a load function that takes long is evaluated in part, and
+// told within a second or so: a load function that takes long is evaluated in part, and
 // arrivals are not drawn to the last. It also refuses a schedule without a single
 // request. c is as for Compile; where it is nil, a replay is left to Compile. The
 // error is of type workload.Errors and names the keys.

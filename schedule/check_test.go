@@ -80,7 +80,7 @@ func TestAScheduleWithoutARequestIsRefused(t *testing.T) {
 	}
 }
 
-func BenchmarkCheckOfAFunctionThatNeverEnds(b *testing.B) {
+func BenchmarkCheckAtItsLimit(b *testing.B) {
 	source := "lambda t: int(t / 0.1 + 1)"
 	spec := &workload.Spec{Load: workload.Load{Stages: []workload.Stage{{Func: &source}}}}
 	for b.Loop() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/stampede-bench/stampede/internal/secret"
@@ -15,6 +16,9 @@ import (
 type Parsed struct {
 	// Spec is what was said; defaults are not filled in.
 	Spec *Spec
+	// Partial is what could be read of a document with errors, whose Spec is nil: for
+	// whoever has more to say of it, so that all that is wrong is said at once.
+	Partial *Spec
 	// Notices are sentences about what was understood in a way that the writer
 	// may want to know.
 	Notices []string
@@ -75,9 +79,19 @@ func parse(data []byte, read reader, validate func(*Spec) error) (Parsed, error)
 		}
 	}
 	if len(d.errs) > 0 {
-		return Parsed{}, d.errs
+		return Parsed{Partial: p.Spec, origin: p.origin}, d.errs
 	}
 	return p, nil
+}
+
+// AllFaults adds to the error of a document what is wrong with its spec beyond
+// that, by the paths of the spec: as Errors, by those that the writer used.
+func (p Parsed) AllFaults(err error, more Errors) error {
+	var errs Errors
+	if err != nil && !errors.As(err, &errs) {
+		return err
+	}
+	return append(slices.Clip(errs), p.relocate(more).Without(errs)...).orNil()
 }
 
 func readAny(d *decoder, n *node) Parsed {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/stampede-bench/stampede/report"
+	"github.com/stampede-bench/stampede/schedule"
 	"github.com/stampede-bench/stampede/workload"
 )
 
@@ -132,58 +133,65 @@ func addSpecFlags(f *pflag.FlagSet) *specFlags {
 	return s
 }
 
-// spec reads the file, if there is one, and lays the flags over it.
+// spec reads the file, if there is one, and lays the flags over it. All that is
+// wrong is said at once, but for what follows from something else that is.
 func (s *specFlags) spec(in io.Reader, baseURL string) (*workload.Spec, []string, error) {
-	spec, notices, err := s.read(in)
+	spec, errs, err := s.read(in)
 	if err != nil {
 		return nil, nil, err
 	}
 	if baseURL != "" {
 		spec.Endpoint.URL = baseURL
 	}
-	var errs workload.Errors
 	for _, overlay := range []func(*workload.Spec) error{s.endpoint, s.prompts, s.sessions, s.media, s.load, s.judging, s.rest} {
-		if err := overlay(spec); err != nil {
-			var more workload.Errors
-			if !errors.As(err, &more) {
-				return nil, nil, err
-			}
+		var more workload.Errors
+		if err := overlay(spec); errors.As(err, &more) {
 			errs = append(errs, more...)
+		} else if err != nil {
+			return nil, nil, err
+		}
+	}
+	if spec.Endpoint.URL == "" && s.file == "" && len(errs) == 0 {
+		return nil, nil, usageError(errors.New("--url is required"), "stampede run --url http://localhost:8000/v1, or try stampede run --simulate")
+	}
+	for _, check := range []func(*workload.Spec) error{inlineLengths, (*workload.Spec).Validate, (*workload.Spec).NotYet, compiles, checkGates} {
+		var more workload.Errors
+		if errors.As(s.inFile(check(spec)), &more) {
+			errs = append(errs, more.Without(errs)...)
 		}
 	}
 	if len(errs) > 0 {
 		return nil, nil, errs
 	}
-	if spec.Endpoint.URL == "" && s.file == "" {
-		return nil, nil, usageError(errors.New("--url is required"), "stampede run --url http://localhost:8000/v1, or try stampede run --simulate")
-	}
-	if err := spec.InlineLengths(readLengths); err != nil {
-		return nil, nil, s.inFile(err)
-	}
-	if err := spec.Validate(); err != nil {
-		return nil, nil, s.inFile(err)
-	}
-	if err := spec.NotYet(); err != nil {
-		return nil, nil, s.inFile(err)
-	}
-	if effective, _ := spec.WithDefaults(); effective != nil {
-		if err := report.CheckGates(effective); err != nil {
-			return nil, nil, s.inFile(err)
-		}
-	}
-	return spec, append(notices, s.notices...), nil
+	return spec, append(s.parsed.Notices, s.notices...), nil
+}
+
+func inlineLengths(spec *workload.Spec) error { return spec.InlineLengths(readLengths) }
+
+// compiles refuses a schedule that can't be had, as far as that is known without
+// data.
+func compiles(spec *workload.Spec) error {
+	effective, _ := spec.WithDefaults()
+	return schedule.Check(effective, nil)
+}
+
+func checkGates(spec *workload.Spec) error {
+	effective, _ := spec.WithDefaults()
+	return report.CheckGates(effective)
 }
 
 // inFile gives errors the paths that the file's writer used.
 func (s *specFlags) inFile(err error) error {
 	var errs workload.Errors
-	if s.parsed.Spec != nil && errors.As(err, &errs) {
+	if errors.As(err, &errs) {
 		return s.parsed.Relocate(errs)
 	}
 	return err
 }
 
-func (s *specFlags) read(in io.Reader) (*workload.Spec, []string, error) {
+// read returns what the file says, as far as it can be read, and what is wrong with
+// it. err is why it can't be read at all.
+func (s *specFlags) read(in io.Reader) (spec *workload.Spec, errs workload.Errors, err error) {
 	if s.file == "" {
 		return &workload.Spec{}, nil, nil
 	}
@@ -192,7 +200,10 @@ func (s *specFlags) read(in io.Reader) (*workload.Spec, []string, error) {
 		return nil, nil, err
 	}
 	s.parsed, err = workload.ParseDraft(data)
-	return s.parsed.Spec, s.parsed.Notices, err
+	if errors.As(err, &errs) && s.parsed.Partial != nil {
+		return s.parsed.Partial, errs, nil
+	}
+	return s.parsed.Spec, nil, err
 }
 
 // maxSpecBytes bounds a spec file; reports, which are specs too, are the largest.

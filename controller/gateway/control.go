@@ -35,6 +35,9 @@ type Figures struct {
 type Control interface {
 	// Register keeps a test.
 	Register(NewTest) (*store.Test, error)
+	// Faults is what is wrong with what could be read of a spec, beyond what reading
+	// it says.
+	Faults(partial *workload.Spec) workload.Errors
 	// Start begins a run of a test.
 	Start(testID string) error
 	// Delete removes a test with its files, whose names it returns.

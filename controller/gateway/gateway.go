@@ -68,7 +68,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rest, err := newREST(conn)
+	rest, err := newREST(conn, g.cfg.Control.Faults)
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}

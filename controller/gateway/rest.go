@@ -24,6 +24,7 @@ import (
 
 	restapi "github.com/stampede-bench/stampede/controller/gateway/restapi"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/workload"
 )
 
 const (
@@ -45,9 +46,10 @@ func dialPipe(pipe *bufconn.Listener) (*grpc.ClientConn, error) {
 type rest struct {
 	mux    *runtime.ServeMux
 	client stampedev1.TestServiceClient
+	faults func(partial *workload.Spec) workload.Errors // Control's
 }
 
-func newREST(conn *grpc.ClientConn) (*rest, error) {
+func newREST(conn *grpc.ClientConn, faults func(*workload.Spec) workload.Errors) (*rest, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithIncomingHeaderMatcher(noHeader), // Authorization is always passed on
@@ -61,7 +63,7 @@ func newREST(conn *grpc.ClientConn) (*rest, error) {
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithDisableChunkedEncoding(), // net/http knows when
 	)
-	r := &rest{mux: mux, client: stampedev1.NewTestServiceClient(conn)}
+	r := &rest{mux: mux, client: stampedev1.NewTestServiceClient(conn), faults: faults}
 	return r, restapi.RegisterTestServiceHandlerClient(context.Background(), mux, r.client)
 }
 
@@ -77,7 +79,7 @@ func (r *rest) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	switch {
 	case req.Method == http.MethodPost && req.URL.Path == testsPath:
-		if req = normalise(w, req); req == nil {
+		if req = r.normalise(w, req); req == nil {
 			return
 		}
 	case req.Method == http.MethodPost && req.URL.Path == uploadPath && req.URL.Query().Has("file_name"):

@@ -25,7 +25,7 @@ type noticesKey struct{}
 // normalise gives RegisterTest's spec the form of its message: here as everywhere
 // it may be written as people write it, or be the original's body, and its errors
 // name keys and hints. It returns nil when it has answered.
-func normalise(w http.ResponseWriter, req *http.Request) *http.Request {
+func (r *rest) normalise(w http.ResponseWriter, req *http.Request) *http.Request {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		writeDetail(w, http.StatusBadRequest, "the body can't be read")
@@ -37,7 +37,7 @@ func normalise(w http.ResponseWriter, req *http.Request) *http.Request {
 	}
 	parsed, err := workload.ParseFull(outer["spec"])
 	var errs workload.Errors
-	if errors.As(err, &errs) {
+	if err != nil && errors.As(parsed.AllFaults(err, r.faults(parsed.Partial)), &errs) {
 		writeJSON(w, http.StatusBadRequest, problemOfSpec(errs))
 		return nil
 	}

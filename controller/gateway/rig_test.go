@@ -192,6 +192,9 @@ func (c *fakeControl) Register(n NewTest) (*store.Test, error) {
 	return row, err
 }
 
+// Faults implements Control.
+func (c *fakeControl) Faults(*workload.Spec) workload.Errors { return nil }
+
 // Start implements Control.
 func (c *fakeControl) Start(testID string) error {
 	_, _, err := c.store.BeginRun(testID, "", time.Now(), func(latest *store.Run) error {

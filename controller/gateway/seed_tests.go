@@ -44,7 +44,7 @@ func (g *Gateway) register(w http.ResponseWriter, r *seedRequest) *store.Test {
 	}
 	parsed, err := workload.ParseSeed(body)
 	if err != nil {
-		writeSeedError(w, err)
+		writeSeedError(w, parsed.AllFaults(err, g.cfg.Control.Faults(parsed.Partial)))
 		return nil
 	}
 	t, err := g.cfg.Control.Register(NewTest{

@@ -28,24 +28,29 @@ func SpecToProto(s *workload.Spec) (*stampedev1.Spec, error) {
 // workload.Errors, names every wrong key by its path; notices are as for
 // workload.Parse.
 func SpecFromProto(m *stampedev1.Spec) (*workload.Spec, []string, error) {
-	return specFrom(m, workload.ParseFull)
+	p, err := ParsedFromProto(m)
+	return p.Spec, p.Notices, err
+}
+
+// ParsedFromProto is SpecFromProto with all that is known of the spec.
+func ParsedFromProto(m *stampedev1.Spec) (workload.Parsed, error) {
+	return parsedFrom(m, workload.ParseFull)
 }
 
 // SpecShown reads a spec as a controller shows it: with its secrets masked, which
 // SpecFromProto refuses.
 func SpecShown(m *stampedev1.Spec) (*workload.Spec, error) {
-	spec, _, err := specFrom(m, workload.ParseDraft)
-	return spec, err
+	p, err := parsedFrom(m, workload.ParseDraft)
+	return p.Spec, err
 }
 
-func specFrom(m *stampedev1.Spec, parse func([]byte) (workload.Parsed, error)) (*workload.Spec, []string, error) {
+func parsedFrom(m *stampedev1.Spec, parse func([]byte) (workload.Parsed, error)) (workload.Parsed, error) {
 	if m == nil {
-		return nil, nil, workload.Errors{{Path: "spec", Message: "is required", Type: "missing"}}
+		return workload.Parsed{}, workload.Errors{{Path: "spec", Message: "is required", Type: "missing"}}
 	}
 	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	if err != nil {
-		return nil, nil, workload.Errors{{Message: fmt.Sprintf("the message can't be read: %s", err), Type: "value_error"}}
+		return workload.Parsed{}, workload.Errors{{Message: fmt.Sprintf("the message can't be read: %s", err), Type: "value_error"}}
 	}
-	p, err := parse(data)
-	return p.Spec, p.Notices, err
+	return parse(data)
 }
