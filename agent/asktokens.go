@@ -36,6 +36,7 @@ var tokenizeForms = []struct {
 
 // tokenAsker counts tokens by the server's /tokenize.
 type tokenAsker struct {
+	probe  *probe
 	client prober
 	model  string
 	form   int // of tokenizeForms
@@ -46,7 +47,7 @@ type tokenAsker struct {
 func (p *probe) askTokens(ctx context.Context, client prober, model string) error {
 	ctx, cancel := context.WithTimeout(ctx, askTokensTimeout)
 	defer cancel()
-	a := &tokenAsker{client: client, model: model}
+	a := &tokenAsker{client: client, model: model, probe: p}
 	single, err := a.singles(ctx)
 	if err != nil {
 		return fmt.Errorf("the server's tokenizer: %w", err)
@@ -168,7 +169,11 @@ func (a *tokenAsker) count(ctx context.Context, text string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	reply, err := a.client.Fetch(ctx, "POST", "/tokenize", body)
+	var reply *target.Reply
+	err = a.probe.persist(ctx, "", func(ctx context.Context, _ int) (err error) {
+		reply, err = a.client.Fetch(ctx, "POST", "/tokenize", body)
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}

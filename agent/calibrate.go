@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stampede-bench/stampede/measure"
 	"github.com/stampede-bench/stampede/target"
 	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/dataset"
@@ -73,10 +74,14 @@ func (p *probe) measureLengths(ctx context.Context, client prober) (points []len
 		if err != nil {
 			return points, err
 		}
-		x, err := client.Do(ctx, target.Input{
-			ID:           fmt.Sprintf("%s-calibrate-%d", p.result.GetRunId(), i+1),
-			Messages:     []dataset.Message{{Role: "user", Content: text}},
-			OutputTokens: 1,
+		var x *measure.Exchange
+		err = p.persist(ctx, "", func(ctx context.Context, try int) (err error) {
+			x, err = client.Do(ctx, target.Input{
+				ID: fmt.Sprintf("%s-calibrate-%d", p.result.GetRunId(), i+1), Attempt: try,
+				Messages:     []dataset.Message{{Role: "user", Content: text}},
+				OutputTokens: 1,
+			})
+			return err
 		})
 		if err != nil {
 			last = err

@@ -39,6 +39,7 @@ type probe struct {
 	spec   *workload.Spec
 	result *stampedev1.ProbeResult
 	models []model
+	began  time.Time // with its questions
 	// flushing: the prefix cache is to be emptied, nothing else.
 	flushing bool
 }
@@ -95,9 +96,16 @@ func (p *probe) ask(ctx context.Context) error {
 	if err := p.awaitReady(ctx, client); err != nil {
 		return err
 	}
-	listed := p.list(ctx, client)
+	p.began = time.Now()
 	endpoint := p.spec.Endpoint
+	listed := p.list(ctx, client)
 	if endpoint.Model == "" {
+		listed = p.persist(ctx, "the list of models", func(ctx context.Context, try int) error {
+			if try > 1 {
+				listed = p.list(ctx, client)
+			}
+			return listed
+		})
 		if endpoint.Model, err = p.firstModel(listed); err != nil {
 			return err
 		}
@@ -227,10 +235,13 @@ func (p *probe) preflight(ctx context.Context, e workload.Endpoint) error {
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, preflightTimeout)
 	defer cancel()
-	_, err = client.Do(ctx, target.Input{
-		ID:           p.result.GetRunId() + "-preflight",
-		Messages:     []dataset.Message{{Role: "user", Content: "Hello"}},
-		OutputTokens: one,
+	err = p.persist(ctx, "preflight", func(ctx context.Context, try int) error {
+		_, err := client.Do(ctx, target.Input{
+			ID: p.result.GetRunId() + "-preflight", Attempt: try,
+			Messages:     []dataset.Message{{Role: "user", Content: "Hello"}},
+			OutputTokens: one,
+		})
+		return err
 	})
 	var failure *target.Error
 	if errors.As(err, &failure) && failure.Kind == target.KindEmpty {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,11 @@ type endpoint struct {
 	asked   map[string]any
 	id      string
 	starts  int // answers 503 so often first
+	// busy are the first statuses of the small request, each with a Retry-After.
+	busy     []int
+	after    string
+	attempts []string
+	took     time.Duration // the probe, once it has ended
 }
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -50,6 +56,13 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(e.version))
 	case "/v1/chat/completions":
 		e.id = r.Header.Get("X-Request-Id")
+		e.attempts = append(e.attempts, r.Header.Get("X-Request-Attempt"))
+		if len(e.busy) > 0 {
+			w.Header().Set("Retry-After", e.after)
+			w.WriteHeader(e.busy[0])
+			e.busy = e.busy[1:]
+			return
+		}
 		_ = json.NewDecoder(r.Body).Decode(&e.asked)
 		if e.status != 0 {
 			w.WriteHeader(e.status)
@@ -122,6 +135,35 @@ func TestProbe(t *testing.T) {
 				t.Errorf("got %v", r)
 			}
 		}},
+		{"busy for a moment", ", model: big", &endpoint{models: twoModels, body: oneToken, busy: []int{429, 503}}, func(t *testing.T, e *endpoint, r *stampedev1.ProbeResult) {
+			if r.GetErrorKind() != "" || len(r.GetNotices()) != 1 || r.GetNotices()[0] != "preflight: the endpoint answered HTTP 503 before, and took it at the 3rd try" {
+				t.Errorf("got %v", r)
+			}
+			if !slices.Equal(e.attempts, []string{"", "2", "3"}) || e.id != "run-preflight" {
+				t.Errorf("attempts %q of %s", e.attempts, e.id)
+			}
+		}},
+		{"busy, and it says for how long", ", model: big", &endpoint{models: twoModels, body: oneToken, busy: []int{429}, after: "1"}, func(t *testing.T, e *endpoint, r *stampedev1.ProbeResult) {
+			if r.GetErrorKind() != "" || len(e.attempts) != 2 || e.took < time.Second {
+				t.Errorf("got %v after %v", r, e.took)
+			}
+		}},
+		{"busy for too long", ", model: big", &endpoint{models: twoModels, body: oneToken, busy: []int{429, 200}, after: "3600"}, func(t *testing.T, e *endpoint, r *stampedev1.ProbeResult) {
+			want := "asked once and is to wait 1h0m0s (Retry-After), longer than the 20s that a probe may take; the last answer was HTTP 429"
+			if r.GetErrorKind() != "http_429" || r.GetErrorMessage() != want || !strings.Contains(r.GetHint(), "limits the rate") || len(e.attempts) != 1 {
+				t.Errorf("got %v", r)
+			}
+		}},
+		{"no model named while it is busy", "", &endpoint{models: twoModels, body: oneToken, starts: 2}, func(t *testing.T, e *endpoint, r *stampedev1.ProbeResult) {
+			if r.GetErrorKind() != "" || r.GetModel() != "big" || len(r.GetNotices()) != 1 || !strings.HasPrefix(r.GetNotices()[0], "the list of models: ") {
+				t.Errorf("got %v", r)
+			}
+		}},
+		{"what does not pass is not asked again", ", model: big", &endpoint{models: twoModels, body: oneToken, busy: []int{501, 200}}, func(t *testing.T, e *endpoint, r *stampedev1.ProbeResult) {
+			if r.GetErrorKind() != "http_501" || len(e.attempts) != 1 || !strings.HasPrefix(r.GetErrorMessage(), "HTTP 501") {
+				t.Errorf("got %v", r)
+			}
+		}},
 		{"a page", ", model: big", &endpoint{models: twoModels, body: "<!DOCTYPE html><html></html>"}, func(t *testing.T, _ *endpoint, r *stampedev1.ProbeResult) {
 			if r.GetErrorKind() == "" || r.GetHint() == "" {
 				t.Errorf("got %v", r)
@@ -132,9 +174,11 @@ func TestProbe(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			server := httptest.NewServer(test.e)
 			defer server.Close()
+			began := time.Now()
 			result := ask(t, server.URL, test.spec, false)
 			test.e.mu.Lock()
 			defer test.e.mu.Unlock()
+			test.e.took = time.Since(began)
 			test.check(t, test.e, result)
 		})
 	}

@@ -97,7 +97,7 @@ func (s *Server) prepare(c *conn, req request, rec *Record, a *apiRequest, kind 
 		return nil, tooLong(s.cfg.MaxModelLen, rec.InputTokens, rec.OutputAsked)
 	}
 	st := &stream{conn: c, rec: rec, came: req.came, done: make(chan struct{}), close: !req.keepAlive, bare: c.h2 != nil}
-	seed := seedFor(s.cfg.Seed, rec.ID, s.number.Add(1))
+	seed := seedFor(s.cfg.Seed, rec.draws(), s.number.Add(1))
 	st.pcg.Seed(seed, s.cfg.Seed)
 	st.rng = rand.New(&st.pcg)
 	if err := s.script(st, req.head, a, kind); err != nil {

@@ -187,6 +187,14 @@ func (r *rule) strikes(rng *rand.Rand) bool {
 	return rng.Float64() < r.share
 }
 
+// draws names what a request's draws depend on: its id, and on which attempt it is.
+func (r *Record) draws() string {
+	if r.ID == "" || r.Attempt <= 1 {
+		return r.ID
+	}
+	return r.ID + " attempt " + strconv.Itoa(r.Attempt)
+}
+
 // seedFor returns the seed of a request's draws: of its id when it has one, else
 // of its number.
 func seedFor(seed uint64, id string, number uint64) uint64 {

@@ -48,6 +48,8 @@ type Config struct {
 type Input struct {
 	// ID is sent as X-Request-Id.
 	ID string
+	// Attempt is sent as X-Request-Attempt, from 2 on.
+	Attempt int
 	// Messages is the whole conversation so far.
 	Messages []dataset.Message
 	// Model to ask. Default the endpoint's.

@@ -21,6 +21,9 @@ type call struct {
 	x    *measure.Exchange
 	body []byte // of a plain fetch
 
+	attempt    int    // by the caller's count
+	retryAfter string // as the endpoint said it
+
 	started   int64 // when Start was called; for ConnectNanos
 	state     atomic.Int32
 	cancelled atomic.Bool
@@ -88,7 +91,10 @@ func (c *Call) cancelDial() {
 
 // again makes the bytes of the second attempt. It is off the hot path.
 func (c *Call) again() {
-	const header = "\r\nX-Request-Attempt: 2"
+	header := attemptHeader(2)
+	if c.attempt > 1 {
+		header = "" // the endpoint has not seen this attempt
+	}
 	req := make([]byte, 0, len(c.req)+len(header))
 	req = append(req, c.req[:c.head]...)
 	req = append(req, header...)

@@ -226,6 +226,7 @@ func (k *conn) finish(reusable bool) outcome {
 	if r.mode == modeFetch {
 		c.body, r.body = r.body, nil
 	}
+	c.retryAfter = r.http.retryAfter
 	k.cl.judge(x, r.fault)
 	k.release()
 	if !reusable || k.closed {

@@ -2,6 +2,7 @@ package target
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/stampede-bench/stampede/measure"
 )
@@ -51,6 +52,9 @@ type Error struct {
 	Status  measure.Status
 	HTTP    int // status, 0 when none arrived
 	Message string
+	// RetryAfter is how long the endpoint wants callers to wait before they ask
+	// again; 0 when it does not say.
+	RetryAfter time.Duration
 }
 
 // Error implements error.

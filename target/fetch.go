@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
+	"github.com/stampede-bench/stampede/internal/retry"
 	"github.com/stampede-bench/stampede/measure"
 )
 
@@ -17,7 +19,7 @@ func (cl *Client) Do(ctx context.Context, in Input) (*measure.Exchange, error) {
 		return nil, err
 	}
 	cl.wait(ctx, c)
-	return c.x, outcomeError(c.x)
+	return c.x, outcomeError(c)
 }
 
 // wait starts c and returns when it is finished.
@@ -32,11 +34,18 @@ func (cl *Client) wait(ctx context.Context, c *Call) {
 	}
 }
 
-func outcomeError(x *measure.Exchange) error {
+func outcomeError(c *Call) error {
+	x := c.x
 	if x.Status == measure.Succeeded {
 		return nil
 	}
-	return &Error{Kind: x.ErrorKind, Status: x.Status, HTTP: int(x.HTTPStatus), Message: x.ErrorMessage}
+	return &Error{Kind: x.ErrorKind, Status: x.Status, HTTP: int(x.HTTPStatus), Message: x.ErrorMessage, RetryAfter: c.asked()}
+}
+
+// asked is how long the endpoint wants callers to wait.
+func (c *Call) asked() time.Duration {
+	d, _ := retry.After(c.retryAfter, time.Now())
+	return d
 }
 
 // Reply is what Fetch got.
@@ -60,7 +69,7 @@ func (cl *Client) Fetch(ctx context.Context, method, path string, body []byte) (
 	req, c.head = appendHead(req, "", len(body))
 	c.req = append(req, body...)
 	cl.wait(ctx, c)
-	if err := outcomeError(c.x); err != nil {
+	if err := outcomeError(c); err != nil {
 		return nil, err
 	}
 	reply := &Reply{Status: int(c.x.HTTPStatus), Body: c.body}
@@ -70,7 +79,7 @@ func (cl *Client) Fetch(ctx context.Context, method, path string, body []byte) (
 	message := fmt.Sprintf("%s %s: HTTP %d: %s", method, cl.target(path), reply.Status, excerpt(reply.Body))
 	return reply, &Error{
 		Kind: HTTPKind(reply.Status), Status: measure.Failed, HTTP: reply.Status,
-		Message: cl.redact.clean(message),
+		Message: cl.redact.clean(message), RetryAfter: c.asked(),
 	}
 }
 

@@ -150,6 +150,9 @@ func appendHead(dst []byte, id string, length int) (all []byte, head int) {
 	return append(dst, "\r\n\r\n"...), head
 }
 
+// attemptHeader is appended to a head whose request was sent before.
+func attemptHeader(n int) string { return "\r\nX-Request-Attempt: " + strconv.Itoa(n) }
+
 // secretsOf lists what must not appear in a message.
 func secretsOf(cfg Config) []string {
 	values := []string{cfg.Endpoint.APIKey.Reveal()}

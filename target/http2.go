@@ -106,6 +106,7 @@ func (h *http2) exchange(c *Call) {
 	if r.mode == modeFetch {
 		c.body = r.body
 	}
+	c.retryAfter = r.http.retryAfter
 	h.cl.judge(r.x, r.fault)
 	h.cl.complete(c)
 }
@@ -135,6 +136,7 @@ func (r *reply) parsed(resp *http.Response, at int64) {
 	h := &r.http
 	h.status, h.begun, h.headersDone = resp.StatusCode, true, true
 	h.contentType, h.encoding, h.location = resp.Header.Get("Content-Type"), resp.Header.Get("Content-Encoding"), resp.Header.Get("Location")
+	h.retryAfter = resp.Header.Get("Retry-After")
 	r.x.Headers, r.x.HTTPStatus = at, int32(resp.StatusCode)
 	r.classify(arrival{at: at, read: at, emptyAt: at})
 }

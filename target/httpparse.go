@@ -48,6 +48,7 @@ type response struct {
 	contentType string
 	encoding    string
 	location    string
+	retryAfter  string
 	keepAlive   bool
 	begun       bool // a byte of the final or an interim reply arrived
 	headersDone bool
@@ -240,6 +241,10 @@ func (r *response) header(line []byte) error {
 	case len("Connection"):
 		if fold(name, "connection") {
 			r.connection(value)
+		}
+	case len("Retry-After"):
+		if fold(name, "retry-after") {
+			r.retryAfter = string(value)
 		}
 	case len("Content-Type"):
 		if fold(name, "content-type") {

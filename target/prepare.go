@@ -25,6 +25,10 @@ func (cl *Client) Prepare(in Input) (*Call, error) {
 	req := make([]byte, 0, len(cl.heads.post)+len(in.ID)+64+len(body))
 	req = append(req, cl.heads.post...)
 	req, c.head = appendHead(req, in.ID, len(body))
+	if c.attempt = in.Attempt; in.Attempt > 1 {
+		req = append(append(req[:c.head], attemptHeader(in.Attempt)...), "\r\n\r\n"...)
+		c.head = len(req) - len("\r\n\r\n")
+	}
 	c.req = append(req, body...)
 	if want := min(in.OutputTokens+2, maxPresized); cap(c.x.Chunks) < want {
 		c.x.Chunks = make([]measure.Chunk, 0, want)

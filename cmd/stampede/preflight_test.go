@@ -50,8 +50,6 @@ func TestPreflightFailures(t *testing.T) {
 		{"another path", []string{"--url", two + "x", "--model", "big"}, exitFailed, "HTTP 404", "usually ends in /v1"},
 		{"no streaming", []string{"--url", stub(200, "application/json", `{"choices":[{"message":{"content":"Hi"}}],"usage":{"prompt_tokens":3,"completion_tokens":1}}`)}, exitFailed, "", "--stream=false measures without TTFT"},
 		{"a page", []string{"--url", stub(200, "text/html", "<!DOCTYPE html><html></html>")}, exitFailed, "", "is the path right?"},
-		{"the endpoint's own fault", []string{"--url", stub(503, "application/json", `{"error":"loading"}`)}, exitFailed, "HTTP 503", "--wait-ready 120s waits for it"},
-		{"too many requests", []string{"--url", stub(429, "application/json", `{}`)}, exitFailed, "HTTP 429", "limits the rate of this key"},
 		{"nobody listens", []string{"--url", "http://127.0.0.1:1/v1", "--model", "m"}, exitFailed, "127.0.0.1:1", "is the server up at http://127.0.0.1:1/v1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,6 +76,52 @@ func TestPreflightFailures(t *testing.T) {
 	}
 	if code, _, errs := cli("run", "--no-progress", "--out", "", "--concurrency", "1", "--requests", "2", "--url", locked, "--api-key-env", "STAMPEDE_RIGHT_KEY"); code != exitOK && code != exitUntrusted {
 		t.Errorf("with the right key: %d %s", code, errs)
+	}
+}
+
+// An endpoint that is busy now and then is asked again, one that stays so ends the
+// run with how often that was.
+func TestPreflightOfABusyEndpoint(t *testing.T) {
+	stub := func(status int, header string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/models") {
+				fmt.Fprint(w, `{"data":[{"id":"m"}]}`)
+				return
+			}
+			if header != "" {
+				w.Header().Set("Retry-After", header)
+			}
+			w.WriteHeader(status)
+			fmt.Fprint(w, `{"error":{"message":"loading"}}`)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL + "/v1"
+	}
+	// With one preflight and 20 requests a trial, the second trial's preflight is struck.
+	faulty := func(fault string) string {
+		_, url := simulated(t, simulate.Config{Faults: []string{fault}})
+		return url
+	}
+	for _, tt := range []struct {
+		name, url, err, hint string
+		runs                 bool
+	}{
+		{"503 for good", stub(503, ""), "preflight: asked 6 times within ", "--wait-ready 120s waits for it", false},
+		{"429 for good", stub(429, ""), "the last answer was HTTP 429: loading", "limits the rate of this key", false},
+		{"429 for an hour", stub(429, "3600"), "preflight: asked once and is to wait 1h0m0s (Retry-After)", "limits the rate of this key", false},
+		{"429 now and then", faulty("status=429@1/2"), "", "", true},
+		{"503 now and then", faulty("status=503@1/2"), "", "", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // they mostly wait
+			code, _, errs := cli("run", "--no-progress", "--out", "", "--concurrency", "1", "--requests", "20", "--trials", "3", "--url", tt.url)
+			if ran := code == exitOK || code == exitUntrusted; ran != tt.runs || !ran && code != exitFailed {
+				t.Errorf("status %d: %s", code, errs)
+			}
+			if !strings.Contains(errs, tt.err) || !strings.Contains(errs, tt.hint) {
+				t.Errorf("got %s", errs)
+			}
+		})
 	}
 }
 

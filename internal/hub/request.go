@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stampede-bench/stampede/internal/retry"
 )
 
 const (
@@ -147,7 +149,7 @@ func answerError(resp *http.Response) error {
 	defer resp.Body.Close()
 	e := &statusError{
 		status: resp.StatusCode, code: resp.Header.Get("X-Error-Code"), text: resp.Header.Get("X-Error-Message"),
-		retry: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+		retry: retryAfter(resp.Header.Get("Retry-After")),
 	}
 	if e.text == "" && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 300))
@@ -156,13 +158,10 @@ func answerError(resp *http.Response) error {
 	return e
 }
 
-// retryAfter reads a Retry-After: seconds or a date. It is -1 when there is none.
-func retryAfter(v string, now time.Time) time.Duration {
-	if n, err := strconv.Atoi(v); err == nil && n >= 0 {
-		return min(time.Duration(n)*time.Second, maxPause)
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		return min(max(at.Sub(now), 0), maxPause)
+// retryAfter is how long the hub wants us to wait, within reason, or -1.
+func retryAfter(header string) time.Duration {
+	if d, ok := retry.After(header, time.Now()); ok {
+		return min(d, maxPause)
 	}
 	return -1
 }
