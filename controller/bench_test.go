@@ -44,7 +44,7 @@ func benchRun(b *testing.B) (*run, *shard, *session) {
 		b.Fatal(err)
 	}
 	r.anchor = r.anchor.Add(-10 * time.Hour) // nothing may lie far ahead of now
-	b.Cleanup(func() { _ = r.segment.close() })
+	b.Cleanup(func() { _, _ = r.segment.close() })
 	sess := newSession()
 	sess.peer = &peer{id: "a"}
 	return r, sh, sess

@@ -96,6 +96,9 @@ func (r *run) remarks() []string {
 	note(r.counts.redealt, "%d shards of agents that went away were dealt to others")
 	note(r.counts.overdue, "%d entries were due before a lost agent's work could be taken over; they count as lost")
 	note(r.counts.strange, "%d messages of agents fitted nothing and were ignored")
+	if d := r.segment.slowest; d >= slowSync {
+		notices = append(notices, fmt.Sprintf("the controller's disk took up to %v to make outcomes safe: agents kept them that long, the load did not wait", d.Round(10*time.Millisecond)))
+	}
 	for _, m := range r.members {
 		if m.away > 0 {
 			notices = append(notices, fmt.Sprintf("agent %s was silent for %v beyond its lease and came back", m.name, m.away.Round(time.Millisecond)))

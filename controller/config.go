@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"time"
+
+	"github.com/stampede-bench/stampede/controller/journal"
 )
 
 // Config configures a Controller. The zero value of a field is its default.
@@ -57,6 +59,7 @@ type Config struct {
 	neverSentRows    int64
 	hashTrial        time.Duration
 	hashHurry        time.Duration
+	onDisk           func(*journal.Segment) appended
 }
 
 func (cfg *Config) complete() error {
@@ -79,6 +82,9 @@ func (cfg *Config) complete() error {
 	setDefault(&cfg.neverSentRows, maxNeverSentRows)
 	setDefault(&cfg.hashTrial, hashTrial)
 	setDefault(&cfg.hashHurry, hashHurry)
+	if cfg.onDisk == nil {
+		cfg.onDisk = func(s *journal.Segment) appended { return s }
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -30,7 +30,9 @@ func (r *run) finish(err error) {
 	r.ledger.Seal()
 	r.windows(ended)
 	r.recordFinals(ended)
-	if cerr := r.segment.close(); cerr != nil && r.segment.problem == nil {
+	took, cerr := r.segment.close()
+	r.noteSync(took)
+	if cerr != nil && r.segment.problem == nil {
 		r.journalFailed(cerr)
 	}
 	r.segment.synced = 1<<63 - 1

@@ -169,8 +169,13 @@ func (r *run) queueSync() {
 	g.syncing = true
 	g.flights.Go(func() {
 		time.Sleep(syncPeriod)
+		began := time.Now()
 		end, err := g.Sync()
-		r.post(func() { r.onSynced(end, err) })
+		took := time.Since(began)
+		r.post(func() {
+			r.noteSync(took)
+			r.onSynced(end, err)
+		})
 	})
 }
 

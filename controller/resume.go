@@ -196,7 +196,7 @@ func (r *run) replay(from int64) error {
 	if err != nil {
 		return err
 	}
-	r.segment.Segment, r.segment.synced = segment, segment.Size()
+	r.segment.appended, r.segment.synced = r.c.cfg.onDisk(segment), segment.Size()
 	r.recordHead() // again: the first records may not have reached the disk
 	return nil
 }
