@@ -56,7 +56,7 @@ func (r *run) input(ended time.Time) report.Input {
 		base, end := r.window(p, ended)
 		in.Phases = append(in.Phases, report.Phase{
 			Name: p.Name, Warmup: p.Warmup, Closed: p.Kind == schedule.Closed, Judged: p.Judged,
-			Begin: base, End: end, Accounting: r.account(p), Sessions: r.offered(p), UnsentAfter: p.unsentAfter,
+			Begin: base, End: end, Accounting: r.account(p), Sessions: r.offered(p), Beyond: r.beyond(p), UnsentAfter: p.unsentAfter,
 		})
 	}
 	for _, m := range r.members {
@@ -73,6 +73,14 @@ func (r *run) offered(p *phase) int64 {
 		return 0
 	}
 	return p.Sessions
+}
+
+// beyond is how many of these were due only after the run was stopped.
+func (r *run) beyond(p *phase) int64 {
+	if !r.halt.on || r.halt.at.IsZero() || r.offered(p) == 0 {
+		return 0
+	}
+	return p.Sessions - p.Before(r.permits.nominal(r.halt.at)-p.Nominal)
 }
 
 // settledBy is when the last outcome was settled: waiting for agents that did not

@@ -57,6 +57,9 @@ func (r *run) finishUnstarted(err error, ended time.Time) {
 // not reported is lost.
 func (r *run) loseAll() {
 	r.halt.on = true
+	if r.halt.at.IsZero() {
+		r.halt.at = time.Now()
+	}
 	for _, s := range r.shards {
 		if !s.lost() && !s.done() {
 			r.loseShard(s)

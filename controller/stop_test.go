@@ -1,10 +1,14 @@
 package controller
 
 import (
+	"encoding/json"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
+	"github.com/stampede-bench/stampede/report"
 )
 
 func (r *rig) cancel(id string, immediate bool) {
@@ -32,9 +36,34 @@ func TestCancelDrains(t *testing.T) {
 				if served == 0 || served == 200 {
 					t.Errorf("served %d", served)
 				}
+				if strings.Contains(load, "rate") {
+					r.offers(id, 20)
+				}
 			})
 		})
 	}
+}
+
+// offers holds a report of a run that was stopped to what was due before: both
+// rates are the schedule's.
+func (r *rig) offers(id string, rate float64) {
+	r.t.Helper()
+	row := r.c.store.Run(nil, id)
+	var rep report.Report
+	if err := json.Unmarshal(row.Report, &rep); err != nil {
+		r.t.Fatal(err)
+	}
+	offered, achieved := rep.Throughput.OfferedRate, rep.Throughput.AchievedRate
+	if offered == nil || achieved == nil || math.Abs(*offered-rate) > rate/20 || math.Abs(*achieved-rate) > rate/20 {
+		r.t.Errorf("%v/s offered, %v/s achieved, want %v/s of both", deref(offered), deref(achieved), rate)
+	}
+}
+
+func deref(v *float64) float64 {
+	if v == nil {
+		return math.NaN()
+	}
+	return *v
 }
 
 func TestCancelTwiceGivesUpAtOnce(t *testing.T) {
@@ -98,6 +127,7 @@ func TestMaxRunTime(t *testing.T) {
 		end := r.finished(r.run(openSpec + "\nlimits: {max_run_time: 2s}"))
 		wantState(t, end, stampedev1.State_STATE_SUCCEEDED)
 		books(t, end, 100, 40, 60, 0)
+		r.offers(end.GetRunId(), 20)
 		if len(a.served) != 40 {
 			t.Errorf("served %d, want the 40 of two seconds", len(a.served))
 		}
@@ -114,6 +144,7 @@ func TestControllerEndsMidway(t *testing.T) {
 			if row.State != stampedev1.State_STATE_CANCELLED || len(row.Report) == 0 {
 				t.Errorf("ended %v (%s) with a report of %d bytes", row.State, row.Reason, len(row.Report))
 			}
+			r.offers(id, 20)
 		})
 	})
 }

@@ -149,7 +149,7 @@ func (r *Report) measured(in *Input) {
 		s.Description = Describe(&s.Load)
 		s.Duration = s.Throughput.Duration
 		if !p.Closed && (s.Load.Rate == nil || !s.Load.Rate.Inf()) {
-			s.Throughput.OfferedRate = share(p.offered(), p.seconds())
+			s.Throughput.OfferedRate = share(p.offered()-float64(p.Beyond), p.seconds())
 		}
 		s.SLO = slo(limits, in.Set.Judged(scope), p.Accounting, s.Duration)
 		r.Stages = append(r.Stages, s)
@@ -160,7 +160,8 @@ func (r *Report) measured(in *Input) {
 	r.SLO = slo(limits, in.Set.Judged(measure.Measured), r.Accounting.Accounting, r.Duration)
 }
 
-// offered is what the schedule yields: sessions, whose later turns follow answers.
+// offered is what the whole schedule yields: sessions, whose later turns follow
+// answers.
 func (p *Phase) offered() float64 {
 	if p.Sessions > 0 {
 		return float64(p.Sessions)

@@ -71,7 +71,7 @@ var definitions = []Definition{
 	{"steady_output_throughput", "output tokens of succeeded requests by their own arrival time, from end of warmup to end of dispatch / that time", "1/s"},
 	{"steady_total_token_throughput", "steady_input_throughput + steady_output_throughput", "1/s"},
 	{"peak_output_throughput", "most output tokens of succeeded requests in any window of min(5 s, duration) / its length; also the top-level Throughput", "1/s"},
-	{"offered_rate", "planned requests, later turns of sessions left out, / dispatch window (the stages' own time, no drain); null in closed loop", "1/s"},
+	{"offered_rate", "planned requests, later turns of sessions and what was due only after a stop left out, / dispatch window (the stages' own time, no drain); null in closed loop", "1/s"},
 	{"achieved_rate", "requests sent within the dispatch window, in open loop without later turns of sessions, / dispatch window", "1/s"},
 	{"dispatch_window", "the stages' own time, from their begin to the end of dispatch", "s"},
 	{"sent", "requests of which a first byte was written", "1"},

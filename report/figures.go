@@ -77,10 +77,13 @@ func stageFigures(in *Input, index int, s *Stage) StageFigures {
 	p := &in.Phases[index]
 	f := StageFigures{
 		Name: s.Name, Judged: p.Judged, Closed: p.Closed,
-		LatenessP99: p99(s.Metrics, measure.Lateness),
-		OfferedRate: s.Throughput.OfferedRate, AchievedRate: s.Throughput.AchievedRate, Dispatch: p.seconds(),
+		LatenessP99:  p99(s.Metrics, measure.Lateness),
+		AchievedRate: s.Throughput.AchievedRate, Dispatch: p.seconds(),
 		NotDue:    p.Accounting.Lost + p.Accounting.Unsent + p.Accounting.Cancelled,
 		ICLMedian: median(s.Metrics, measure.ICL), TTFTMedian: median(s.Metrics, measure.TTFT), E2EMedian: median(s.Metrics, measure.E2E),
+	}
+	if s.Throughput.OfferedRate != nil {
+		f.OfferedRate = share(p.offered(), p.seconds()) // with all that NotDue takes away again
 	}
 	answered, kernel := in.Set.Stamps(measure.Scope(index))
 	if kernel > 0 {

@@ -80,7 +80,9 @@ type Phase struct {
 	Begin, End int64
 	// Sessions is how many the schedule yields, in open loop; 0: as many as were
 	// planned, one turn each.
-	Sessions   int64
+	Sessions int64
+	// Beyond is how many of them were due only after the run was stopped.
+	Beyond     int64
 	Accounting ledger.Accounting
 	// UnsentAfter is how many of the unsent had an earlier turn that failed.
 	UnsentAfter int64
