@@ -2,6 +2,7 @@ package dataset_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -201,5 +202,31 @@ func TestConcurrentUse(t *testing.T) {
 			})
 		}
 		wg.Wait()
+	}
+}
+
+func TestOnlyAGeneratingAPICarriesConversations(t *testing.T) {
+	const several = `{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]}`
+	yes := true
+	for _, c := range []struct {
+		api, data string
+		sessions  workload.Sessions
+		sample    int64
+		refused   bool
+	}{
+		{"chat", several, workload.Sessions{MultiTurn: &yes}, 0, false},
+		{"embeddings", several, workload.Sessions{MultiTurn: &yes}, 0, true},
+		{"rerank", several, workload.Sessions{MultiTurn: &yes}, 0, true},
+		{"embeddings", several, workload.Sessions{}, 0, false},
+		{"embeddings", several, workload.Sessions{MultiTurn: &yes, SeparateTurns: true}, 0, false},
+		{"embeddings", `{"prompt": "x"}`, workload.Sessions{MultiTurn: &yes}, 0, false},
+		{"embeddings", `{"prompt": "x"}` + "\n" + several, workload.Sessions{MultiTurn: &yes}, 1, false},
+	} {
+		spec := &workload.Spec{Endpoint: workload.Endpoint{API: c.api}, Dataset: workload.Dataset{Path: "a.jsonl", SampleSize: c.sample}, Sessions: c.sessions}
+		_, _, err := dataset.Open(spec, "a.jsonl", corpusOf(t, "a.jsonl", []byte(c.data), ""), dataset.Options{})
+		var errs workload.Errors
+		if (err != nil) != c.refused || c.refused && (!errors.As(err, &errs) || errs[0].Path != "sessions.multi_turn" || !strings.Contains(errs[0].Message, c.api)) {
+			t.Errorf("%+v: got %v", c, err)
+		}
 	}
 }

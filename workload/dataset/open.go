@@ -116,6 +116,9 @@ func openRecorded(spec *workload.Spec, name string, file *File, out output, o Op
 	if most := spec.Dataset.SampleSize; most > 0 {
 		c.size = min(c.size, most)
 	}
+	if err := c.carried(spec); err != nil {
+		return nil, nil, err
+	}
 	if file.Textless() > 0 {
 		var err error
 		if c.author, err = newAuthor(spec, o); err != nil {
@@ -124,6 +127,21 @@ func openRecorded(spec *workload.Spec, name string, file *File, out output, o Op
 	}
 	v, err := newVisits(spec, c)
 	return v, notices, err
+}
+
+// carried refuses conversations where the API has none: a turn there knows of no
+// other and has no reply to go on from.
+func (c *recorded) carried(spec *workload.Spec) error {
+	s := &spec.Sessions
+	apart := s.SeparateTurns || s.SeparateInterval > 0
+	if spec.Endpoint.Generates() || !c.multiTurn || apart || c.file.TurnsBefore(c.size) == c.size {
+		return nil
+	}
+	return workload.Errors{{
+		Path: "sessions.multi_turn", Type: "value_error",
+		Message: fmt.Sprintf("must not be true: the data has conversations of several turns, which %s can't carry", spec.Endpoint.API),
+		Hint:    "false sends the first turn of each; sessions.separate_turns makes a request of every turn",
+	}}
 }
 
 // perWord is the spec's tokens a word, or else the usual.
