@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/stampede-bench/stampede/internal/wire"
 	"github.com/stampede-bench/stampede/workload"
 )
 
@@ -86,7 +87,7 @@ func fail(err error, op string, args ...any) error {
 	if !ok {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	e := &Error{Op: op, Message: st.Message()}
+	e := &Error{Op: op, Message: wire.PlainMessage(st)}
 	if kind := sentinels[st.Code()]; kind != nil {
 		e.kinds = append(e.kinds, kind)
 	}
@@ -97,7 +98,7 @@ func fail(err error, op string, args ...any) error {
 		e.detail(detail)
 	}
 	if e.Hint == "" && st.Code() == codes.Unavailable {
-		e.Hint = connectHint(e.Message)
+		e.Hint = connectHint(st.Message())
 	}
 	return e
 }

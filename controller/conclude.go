@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stampede-bench/stampede/controller/store"
+	"github.com/stampede-bench/stampede/internal/plural"
 	"github.com/stampede-bench/stampede/report"
 	"github.com/stampede-bench/stampede/schedule"
 	"github.com/stampede-bench/stampede/workload/dataset"
@@ -95,15 +96,15 @@ func (r *run) settledBy(ended time.Time) time.Time {
 // remarks are what the run itself noticed.
 func (r *run) remarks() []string {
 	var notices []string
-	note := func(n int64, format string) {
+	note := func(n int64, sentence string) {
 		if n > 0 {
-			notices = append(notices, fmt.Sprintf(format, n))
+			notices = append(notices, plural.Said(n, sentence))
 		}
 	}
-	note(r.counts.unfinished, "%d entries were left without an outcome by agents that said they were done; they count as lost")
-	note(r.counts.redealt, "%d shards of agents that went away were dealt to others")
-	note(r.counts.overdue, "%d entries were due before a lost agent's work could be taken over; they count as lost")
-	note(r.counts.strange, "%d messages of agents fitted nothing and were ignored")
+	note(r.counts.unfinished, "# {entry was|entries were} left without an outcome by agents that said they were done; {it counts|they count} as lost")
+	note(r.counts.redealt, "# {shard|shards} of an agent that went away {was|were} dealt to others")
+	note(r.counts.overdue, "# {entry was|entries were} due before a lost agent's work could be taken over; {it counts|they count} as lost")
+	note(r.counts.strange, "# {message of an agent|messages of agents} fitted nothing and {was|were} ignored")
 	if d := r.segment.slowest; d >= slowSync {
 		notices = append(notices, fmt.Sprintf("the controller's disk took up to %v to make outcomes safe: agents kept them that long, the load did not wait", d.Round(10*time.Millisecond)))
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stampede-bench/stampede/controller/store"
+	"github.com/stampede-bench/stampede/internal/plural"
 	"github.com/stampede-bench/stampede/internal/secret"
 	"github.com/stampede-bench/stampede/internal/wire"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
@@ -73,7 +74,7 @@ func (r *run) awaitAgents() error {
 		}
 		if len(there) != shown {
 			shown = len(there)
-			r.setState(stampedev1.State_STATE_PENDING, fmt.Sprintf("waiting for %s, %d connected", plural(need, "agent"), len(there)))
+			r.setState(stampedev1.State_STATE_PENDING, fmt.Sprintf("waiting for %s, %d connected", plural.Of(need, "agent"), len(there)))
 		}
 		return false
 	})
@@ -256,7 +257,7 @@ func (r *run) awaitReady() error {
 		}
 		if ready != shown {
 			shown = ready
-			r.setState(stampedev1.State_STATE_PENDING, fmt.Sprintf("preparing: %d of %s ready", ready, plural(len(r.shards), "agent")))
+			r.setState(stampedev1.State_STATE_PENDING, fmt.Sprintf("preparing: %d of %s ready", ready, plural.Of(len(r.shards), "agent")))
 		}
 		return ready == len(r.shards) && r.clocksKnown()
 	})
@@ -292,11 +293,4 @@ func (r *run) fail(err error) {
 	if r.failure == nil {
 		r.failure = err
 	}
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }

@@ -144,7 +144,7 @@ func (r *Report) measured(in *Input) {
 			Name: p.Name, Load: in.Spec.Load.Stages[len(r.Stages)],
 			Begin: time.Duration(p.Begin).Seconds(), End: time.Duration(p.End).Seconds(),
 			Accounting: p.Accounting, FailRate: failRate(p.Accounting), Metrics: metrics(in, scope),
-			Throughput: in.Set.Throughput(scope),
+			Throughput: throughput(in, scope),
 		}
 		s.Description = Describe(&s.Load)
 		s.Duration = s.Throughput.Duration
@@ -154,10 +154,20 @@ func (r *Report) measured(in *Input) {
 		s.SLO = slo(limits, in.Set.Judged(scope), p.Accounting, s.Duration)
 		r.Stages = append(r.Stages, s)
 	}
-	r.Throughput = in.Set.Throughput(measure.Measured)
+	r.Throughput = throughput(in, measure.Measured)
 	r.Throughput.OfferedRate = offered(r.Stages)
 	r.Duration = r.Throughput.Duration
 	r.SLO = slo(limits, in.Set.Judged(measure.Measured), r.Accounting.Accounting, r.Duration)
+}
+
+// throughput leaves out the rates of output where an API has none.
+func throughput(in *Input, scope measure.Scope) measure.Throughput {
+	t := in.Set.Throughput(scope)
+	if !in.Spec.Endpoint.Generates() {
+		t.OutputThroughput, t.PeakOutputThroughput, t.SteadyOutputThroughput = nil, nil, nil
+		t.TotalTokenThroughput, t.SteadyTotalTokenThroughput = nil, nil
+	}
+	return t
 }
 
 // offered is what the whole schedule yields: sessions, whose later turns follow

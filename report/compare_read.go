@@ -55,7 +55,7 @@ func ReadCompared(file string, data []byte) (ComparedRun, error) {
 		if looksLikeRows(data) {
 			return ComparedRun{}, fmt.Errorf("%s: holds rows, not a report; give report_ID.json of the same run", file)
 		}
-		return ComparedRun{}, fmt.Errorf("%s: not a report: %w", file, err)
+		return ComparedRun{}, fmt.Errorf("%s: not a report: must be one JSON object", file)
 	}
 	has := func(names ...string) bool {
 		for _, n := range names {

@@ -60,13 +60,13 @@ func generatorParts(r *Report) []string {
 	for _, c := range []struct {
 		n    *int64
 		what string
-	}{{g.ClockSteps, "clock steps"}, {g.StaleConnections, "stale connections"}, {g.ColdConnections, "cold connections"}} {
+	}{
+		{g.ClockSteps, "clock step"}, {g.StaleConnections, "stale connection"}, {g.ColdConnections, "cold connection"},
+		{&r.Accounting.LateSamples, "late sample"},
+	} {
 		if c.n != nil && *c.n > 0 {
-			parts = append(parts, integer(*c.n)+" "+c.what)
+			parts = append(parts, integer(*c.n)+" "+c.what+plural(*c.n, "", "s"))
 		}
-	}
-	if r.Accounting.LateSamples > 0 {
-		parts = append(parts, integer(r.Accounting.LateSamples)+" late samples")
 	}
 	if len(parts) == 0 {
 		return []string{"no account of it"}

@@ -1,6 +1,10 @@
 package report
 
-import "github.com/stampede-bench/stampede/measure"
+import (
+	"slices"
+
+	"github.com/stampede-bench/stampede/measure"
+)
 
 // stages is one row a stage, when there is more than one.
 func (p *page) stages() {
@@ -38,9 +42,11 @@ func stageTable(r *Report) *table {
 	if slo {
 		t.columns = append(t.columns, column{head: "goodput/s", keep: 7}, column{head: "SLO met"})
 	}
-	t.columns = append(t.columns, column{head: "tokens/s"})
+	if tokens(r) {
+		t.columns = append(t.columns, column{head: "tokens/s"})
+	}
 	units := map[measure.Figure]unit{}
-	for _, q := range stageQuantiles {
+	for _, q := range quantilesOf(r) {
 		if _, known := units[q.figure]; !known {
 			units[q.figure] = stageUnit(r, q.figure)
 		}
@@ -51,12 +57,23 @@ func stageTable(r *Report) *table {
 		t.columns = append(t.columns, column{head: head, keep: q.keep})
 	}
 	for i := range r.Stages {
-		t.add(stageRow(&r.Stages[i], slo, units)...)
+		t.add(stageRow(r, &r.Stages[i], slo, units)...)
 	}
 	return t
 }
 
-func stageRow(s *Stage, slo bool, units map[measure.Figure]unit) []string {
+// tokens reports whether answers consist of tokens.
+func tokens(r *Report) bool { return r.Spec == nil || r.Spec.Endpoint.Generates() }
+
+// quantilesOf leaves out those of figures that no answer of the API has.
+func quantilesOf(r *Report) []stageQuantile {
+	if tokens(r) {
+		return stageQuantiles
+	}
+	return slices.DeleteFunc(slices.Clone(stageQuantiles), func(q stageQuantile) bool { return q.figure != measure.E2E })
+}
+
+func stageRow(r *Report, s *Stage, slo bool, units map[measure.Figure]unit) []string {
 	row := []string{
 		printable(s.Name), integer(s.Accounting.Succeeded) + "/" + integer(s.Accounting.Planned),
 		optional(s.Throughput.RequestThroughput, number),
@@ -64,8 +81,10 @@ func stageRow(s *Stage, slo bool, units map[measure.Figure]unit) []string {
 	if slo {
 		row = append(row, optional(s.SLO.GoodputRPS, number), optional(s.SLO.Attainment, share1))
 	}
-	row = append(row, optional(s.Throughput.OutputThroughput, number))
-	for _, q := range stageQuantiles {
+	if tokens(r) {
+		row = append(row, optional(s.Throughput.OutputThroughput, number))
+	}
+	for _, q := range quantilesOf(r) {
 		cell := "–"
 		if d := s.Metrics[q.figure]; d != nil {
 			factor := units[q.figure].factor

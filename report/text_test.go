@@ -115,3 +115,34 @@ func stripANSI(s string) string {
 		_, s, _ = strings.Cut(after, "m")
 	}
 }
+
+// An API whose answers hold no tokens has no figures of tokens, not even 0.
+func TestFiguresThatDoNotExistAreLeftOut(t *testing.T) {
+	f := makeFixture(fixtureSpec(`
+endpoint: {url: "http://127.0.0.1:8001/v1", model: sim, api: embeddings}
+load: {stages: [{concurrency: 1, duration: 20s}, {concurrency: 2, duration: 20s}]}
+`), func(_ int, s *measure.Sample) {
+		s.FirstToken, s.FirstOutput, s.OutputTokens, s.ChunkOffsets = measure.Absent, measure.Absent, 0, nil
+	})
+	r := build(t, f)
+	for path, v := range map[string]*float64{
+		"output_throughput": r.Throughput.OutputThroughput, "peak_output_throughput": r.Throughput.PeakOutputThroughput,
+		"total_token_throughput": r.Throughput.TotalTokenThroughput, "Throughput": r.PeakOutput, "stages[0]": r.Stages[0].Throughput.OutputThroughput,
+	} {
+		if v != nil {
+			t.Errorf("%s is %g, want none", path, *v)
+		}
+	}
+	if r.Throughput.RequestThroughput == nil {
+		t.Error("the rate of requests is missing")
+	}
+	var out bytes.Buffer
+	if err := Text(&out, r, TextOptions{Width: 120}); err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"tokens/s", "ttft", "tpot", "TTFT"} {
+		if strings.Contains(out.String(), word) {
+			t.Errorf("%q stands in\n%s", word, &out)
+		}
+	}
+}

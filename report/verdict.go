@@ -214,7 +214,11 @@ func (v *Verdict) note(format string, args ...any) {
 }
 
 func (v *Verdict) notice(f *Figures) {
-	if f.Succeeded == 0 && f.Planned > 0 {
+	switch {
+	case f.Succeeded > 0:
+	case f.Planned == 1:
+		v.note("the one request did not succeed")
+	case f.Planned > 1:
 		v.note("not one of %d requests succeeded", f.Planned)
 	}
 	if over(f.FailRate, maxFailRate) && f.Succeeded > 0 {

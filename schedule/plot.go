@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/stampede-bench/stampede/internal/plural"
 )
 
 // Plot draws the offered rate of a plan over its nominal time, width columns and
@@ -189,9 +191,9 @@ func (c *chart) legend(out *strings.Builder, plan *Plan) {
 func (p *Phase) summary() string {
 	var parts []string
 	if p.Sessions != Unbounded {
-		count := fmt.Sprintf("%d requests", p.Sessions)
+		count := plural.Of(p.Sessions, "request")
 		if p.turned() {
-			count = fmt.Sprintf("%d sessions, %d requests", p.Sessions, p.Entries)
+			count = plural.Of(p.Sessions, "session") + ", " + plural.Of(p.Entries, "request")
 		}
 		if p.Kind == Closed && p.Duration > 0 {
 			count = "at most " + count
@@ -227,7 +229,7 @@ func (p *Phase) turned() bool { return p.Entries > p.Sessions && p.Sessions != U
 
 func (p *Phase) slotsText() string {
 	if p.OfSessions {
-		return fmt.Sprintf("%d sessions at a time", p.Slots)
+		return plural.Of(p.Slots, "session") + " at a time"
 	}
 	return fmt.Sprintf("%d in flight", p.Slots)
 }

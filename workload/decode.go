@@ -267,7 +267,7 @@ func wholeNumber(n *node) (int64, bool) {
 
 func (d *decoder) duration(path, key string, n *node, p *Duration) {
 	if n.kind != kindNumber && n.kind != kindText {
-		d.mismatch(path, key, "time_delta_type", "a duration such as 500ms, 30s or 1h30m", n)
+		d.mismatch(path, key, "time_delta_type", DurationForm, n)
 		return
 	}
 	v, err := ParseDuration(n.text)

@@ -37,7 +37,7 @@ type Dist struct {
 	bins *histogram
 }
 
-const distForms = `a length such as 550, or uniform:100:200, normal:550:150, lognormal:550:150, histogram:50=3,100-200=1, file:PATH`
+const distForms = `a number such as 550, or uniform:100:200, normal:550:150, lognormal:550:150, histogram:50=3,100-200=1, file:PATH`
 
 // ParseDist reads "550", "uniform:MIN:MAX", "normal:MEAN:SD", "lognormal:MEAN:SD",
 // "histogram:LENGTH=WEIGHT,FROM-TO=WEIGHT", "values:LENGTH,LENGTH" or "none".

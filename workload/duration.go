@@ -64,6 +64,9 @@ func (d *Duration) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// DurationForm is what ParseDuration takes, in words.
+const DurationForm = "a duration such as 500ms, 30s or 1h30m"
+
 // ParseDuration reads a duration as people write it: 500ms, 1h30m, 0.5s. A bare
 // number is seconds.
 func ParseDuration(text string) (Duration, error) {
@@ -73,7 +76,7 @@ func ParseDuration(text string) (Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, fmt.Errorf("must be a duration such as 500ms, 30s or 1h30m, got %s", quote(text))
+		return 0, fmt.Errorf("must be %s, got %s", DurationForm, quote(text))
 	}
 	return Duration(d), nil
 }

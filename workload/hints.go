@@ -30,6 +30,12 @@ func keyHint(path, key string, here []field) string {
 	return "known here: " + strings.Join(names, ", ")
 }
 
+// Nearest is the candidate that a key may be a slip of the fingers for, or empty.
+func Nearest(key string, candidates []string) string {
+	near, _ := nearest(key, candidates)
+	return near
+}
+
 // nearest returns the candidate with the least edit distance, or none when all
 // are too far off to be a slip of the fingers.
 func nearest(key string, candidates []string) (string, int) {

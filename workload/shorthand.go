@@ -131,7 +131,7 @@ func ParseKeyValue(text string) (key, value string, err error) {
 func ParseExtraBody(text string) (ExtraBody, error) {
 	var b ExtraBody
 	if err := b.UnmarshalJSON([]byte(text)); err != nil {
-		return nil, fmt.Errorf("must be a JSON object: %w", err)
+		return nil, fmt.Errorf("must be a JSON object such as {\"top_k\": 40}, got %s", quote(text))
 	}
 	return b, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stampede-bench/stampede/internal/secret"
@@ -68,6 +69,8 @@ func checkURL(raw string) error {
 		return fmt.Errorf("%s, with http or https, got %s", urlForm, quote(withoutQuery(raw)))
 	case u.Hostname() == "":
 		return fmt.Errorf("%s, with a host, got %s", urlForm, quote(withoutQuery(raw)))
+	case u.Port() != "" && !isPort(u.Port()):
+		return fmt.Errorf("%s, with a port from 1 to 65535, got %s", urlForm, quote(withoutQuery(raw)))
 	case u.Fragment != "":
 		return fmt.Errorf("%s, without a fragment, got %s", urlForm, quote(withoutQuery(raw)))
 	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/completions"):
@@ -79,6 +82,11 @@ func checkURL(raw string) error {
 		}
 	}
 	return nil
+}
+
+func isPort(text string) bool {
+	n, err := strconv.Atoi(text)
+	return err == nil && n >= 1 && n <= 65535
 }
 
 func withoutQuery(raw string) string {

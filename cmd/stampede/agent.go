@@ -82,6 +82,9 @@ func (f *agentFlags) run(ctx context.Context, out io.Writer, log *slog.Logger) e
 	if err != nil {
 		return usageError(fmt.Errorf("--allow-target: %w", err), "--allow-target 10.0.0.0/8:8000 --allow-target '*.models.internal'")
 	}
+	if err := checkController(f.addr); err != nil {
+		return err
+	}
 	conn, err := f.dial()
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -93,6 +94,8 @@ const maxReportBytes = 1 << 30
 func readReport(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no file %s", file)
 	case err != nil:
 		return nil, err
 	case info.IsDir():

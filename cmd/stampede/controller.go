@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"syscall"
 	"time"
 
@@ -80,6 +82,12 @@ func (f *controllerFlags) run(ctx context.Context, io streams) error {
 			return err
 		}
 	}
+	if err := checkFolder("--dataset-dir", f.datasetDir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(f.dataDir, 0o700); err != nil {
+		return usageError(fmt.Errorf("--data-dir: %w", err), "")
+	}
 	c, err := controller.New(controller.Config{
 		DataDir: f.dataDir, KeyFile: f.keyFile, DatasetDir: f.datasetDir, AllowEnv: f.allowEnv, Logger: log, Version: versionString(),
 		Lease: f.lease, Heartbeat: f.heartbeat, RejoinGrace: f.rejoinGrace, Retention: f.retention,
@@ -103,6 +111,23 @@ func (f *controllerFlags) run(ctx context.Context, io streams) error {
 	fmt.Fprintf(io.out, "grpc listening on %s\nhttp listening on %s\n", grpcListener.Addr(), httpListener.Addr())
 	httpServer.TLSConfig = shield.tls
 	return serve(ctx, c, grpcListener, grpc.NewServer(shield.serverOptions()...), httpServer, httpListener)
+}
+
+// checkFolder refuses a folder that is named and not there.
+func checkFolder(flag, dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return usageError(fmt.Errorf("%s: there is no folder %s", flag, dir), "")
+	case err != nil:
+		return usageError(fmt.Errorf("%s: %w", flag, err), "")
+	case !info.IsDir():
+		return usageError(fmt.Errorf("%s: must be a folder, %s is none", flag, dir), "")
+	}
+	return nil
 }
 
 // quietGRPC has gRPC's own messages, such as about a request that can't be read,

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/stampede-bench/stampede/internal/gather"
+	"github.com/stampede-bench/stampede/internal/plural"
 	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/dataset"
 	"github.com/stampede-bench/stampede/workload/source"
@@ -25,7 +26,7 @@ func newDatasetCommand(io streams) *cobra.Command {
   stampede dataset show dolly
   stampede dataset count ./questions.parquet --columns prompt=question,answer=reply
   stampede dataset convert arena arena.corpus`,
-		Args: noArgs,
+		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newDatasetListCommand(io), newDatasetShowCommand(io), newDatasetCountCommand(io), newDatasetConvertCommand(io))
@@ -99,7 +100,7 @@ func dataCommand(io streams, cmd *cobra.Command, more int, do func(g *gathered, 
 	f.add(cmd.Flags())
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1+more {
-			return usageError(fmt.Errorf("%s takes %d arguments, got %d", cmd.CommandPath(), 1+more, len(args)), cmd.CommandPath()+" --help shows an example")
+			return usageError(fmt.Errorf("%s takes %s, got %d", cmd.CommandPath(), plural.Of(1+more, "argument"), len(args)), cmd.CommandPath()+" --help shows an example")
 		}
 		return nil
 	}
@@ -143,6 +144,9 @@ func newDatasetShowCommand(io streams) *cobra.Command {
 	cmd.Flags().Int64VarP(&n, "number", "n", n, "how many to show")
 	cmd.Flags().BoolVar(&full, "full", full, "show whole texts")
 	return dataCommand(io, cmd, 0, func(g *gathered, _ []string) error {
+		if n < 0 {
+			return usageError(fmt.Errorf("--number: must not be negative, got %d", n), "")
+		}
 		if err := headline(io.out, g); err != nil {
 			return err
 		}
@@ -163,7 +167,7 @@ func headline(w io.Writer, g *gathered) error {
 	if what == "" {
 		what = "a corpus"
 	}
-	fmt.Fprintf(w, "%s, read as %s: %d conversations", g.name, what, g.Len())
+	fmt.Fprintf(w, "%s, read as %s: %s", g.name, what, plural.Of(g.Len(), "conversation"))
 	if g.Timed() && g.Len() > 0 {
 		fmt.Fprintf(w, " over %s", time.Duration(g.Offset(g.Len()-1)))
 	}
@@ -172,7 +176,7 @@ func headline(w io.Writer, g *gathered) error {
 		fmt.Fprintf(w, "%s: %d\n", n.Text, n.Count)
 	}
 	if g.Len() == 0 {
-		return errors.New("it holds no conversation that could be sent")
+		return usageError(fmt.Errorf("%s: holds no conversation that could be sent", g.name), "")
 	}
 	return nil
 }
@@ -205,9 +209,9 @@ func showRecord(w io.Writer, i int64, r *dataset.Record, full bool) {
 // lengths says what is known of a turn's lengths, and guesses the rest.
 func lengths(t *dataset.Turn) string {
 	in, out := turnTokens(t)
-	text := fmt.Sprintf("about %d tokens in", in)
+	text := "about " + plural.Of(in, "token") + " in"
 	if t.InputTokens > 0 {
-		text = fmt.Sprintf("%d tokens in", in)
+		text = plural.Of(in, "token") + " in"
 	}
 	switch {
 	case t.OutputTokens > 0:

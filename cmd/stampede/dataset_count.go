@@ -90,6 +90,9 @@ prompts and branches of conversations have no place there.`,
 		Example: "  stampede dataset convert arena arena.corpus\n  stampede dataset convert questions.parquet questions.jsonl --columns prompt=question",
 	}
 	return dataCommand(io, cmd, 1, func(g *gathered, args []string) error {
+		if err := checkFolder("the file "+args[0], filepath.Dir(args[0])); err != nil {
+			return err
+		}
 		if err := headline(io.out, g); err != nil {
 			return err
 		}

@@ -2,9 +2,10 @@ package main
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stampede-bench/stampede/workload"
 )
 
 // What people who come from other tools type.
@@ -90,17 +91,6 @@ var foreign = map[string]string{
 	"rampup":      "a stage with rate and end_rate in a spec file, -f FILE",
 }
 
-var unknownFlag = regexp.MustCompile(`^unknown flag: --([a-z0-9-]+)`)
-
-// foreignHint translates an unknown flag that another tool knows.
-func foreignHint(err error) string {
-	m := unknownFlag.FindStringSubmatch(err.Error())
-	if m == nil || foreign[m[1]] == "" {
-		return ""
-	}
-	return "here that is " + foreign[m[1]]
-}
-
 // seconds is a duration that may also be given as other tools take it, as a bare
 // number of seconds.
 type seconds time.Duration
@@ -114,10 +104,7 @@ func (s *seconds) String() string {
 
 // Set implements pflag.Value.
 func (s *seconds) Set(text string) error {
-	if _, err := strconv.ParseFloat(text, 64); err == nil {
-		text += "s"
-	}
-	d, err := time.ParseDuration(text)
+	d, err := workload.ParseDuration(text)
 	if err != nil {
 		return err
 	}

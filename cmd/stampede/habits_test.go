@@ -1,10 +1,10 @@
 package main
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"pgregory.net/rapid"
 )
 
@@ -40,13 +40,13 @@ func TestHabitsKeepTheRest(t *testing.T) {
 
 func TestForeignFlagsAreTranslated(t *testing.T) {
 	for flag := range foreign {
-		if got := foreignHint(errors.New("unknown flag: --" + flag)); !strings.HasPrefix(got, "here that is ") {
+		if got := flagHint(&cobra.Command{}, flag, "usual"); !strings.HasPrefix(got, "here that is ") {
 			t.Errorf("%s: %q", flag, got)
 		}
 	}
-	for _, text := range []string{"unknown flag: --nonsense", "flag needs an argument: --url", ""} {
-		if got := foreignHint(errors.New(text)); got != "" {
-			t.Errorf("%s: %q", text, got)
+	for flag, want := range map[string]string{"nonsense": "usual", "": "usual", "concurency": "did you mean --concurrency?", "sead": "did you mean --seed?"} {
+		if got := flagHint(newRunCommand(streams{}), flag, "usual"); got != want {
+			t.Errorf("%s: %q, want %q", flag, got, want)
 		}
 	}
 	// A flag that exists here needs no translation.

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+
+	"github.com/stampede-bench/stampede/internal/wire"
 )
 
 type healthFlags struct {
@@ -75,6 +77,9 @@ func (f *healthFlags) ask(ctx context.Context) error {
 	if source.Given() {
 		opts = append(opts, grpc.WithPerRPCCredentials(source))
 	}
+	if err := checkController(f.addr); err != nil {
+		return err
+	}
 	conn, err := grpc.NewClient(f.addr, opts...)
 	if err != nil {
 		return usageError(fmt.Errorf("--controller: %w", err), "give it as HOST:PORT")
@@ -82,7 +87,7 @@ func (f *healthFlags) ask(ctx context.Context) error {
 	defer conn.Close()
 	answer, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
 	if err != nil {
-		return withHint(fmt.Errorf("the controller at %s does not answer: %s", f.addr, status.Convert(err).Message()), "")
+		return withHint(fmt.Errorf("the controller at %s does not answer: %s", f.addr, wire.PlainMessage(status.Convert(err))), "")
 	}
 	if s := answer.GetStatus(); s != healthv1.HealthCheckResponse_SERVING {
 		return fmt.Errorf("the controller at %s says %s", f.addr, s)

@@ -74,7 +74,7 @@ func (p *protection) join(addr, ca string) (string, error) {
 func reachable(addr string) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "", usageError(fmt.Errorf("--grpc-addr %q: %w", addr, err), "give it as HOST:PORT")
+		return "", usageError(fmt.Errorf("--grpc-addr: must be HOST:PORT, got %q", addr), "")
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		if host, err = os.Hostname(); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/stampede-bench/stampede/workload"
 )
@@ -36,9 +37,13 @@ func (s *specFlags) load(spec *workload.Spec) error {
 
 func (s *specFlags) stages() ([]workload.Stage, error) {
 	kinds := 0
-	for _, v := range []string{s.rate, s.concurrency, s.function, s.trace} {
-		if v != "" {
-			kinds++
+	for _, name := range []string{"rate", "concurrency", "func", "trace"} {
+		if !s.given(name) {
+			continue
+		}
+		kinds++
+		if strings.TrimSpace(s.flags.Lookup(name).Value.String()) == "" {
+			return nil, flagError(name, errors.New("must not be empty")) // a variable of a script that is not set
 		}
 	}
 	for _, name := range []string{"time-scale", "trace-offset", "trace-loop"} {

@@ -45,18 +45,16 @@ reports TTFT, TPOT, ITL, latency, throughput, goodput and failures, with a
 verdict on its own accuracy above all numbers.`,
 		Example: `  stampede run --url http://localhost:8000/v1
   stampede run --simulate --rate 20 --duration 10s`,
+		Args: noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.SetOut(io.out)
 	root.SetErr(io.err)
 	root.SetIn(io.in)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if hint := foreignHint(err); hint != "" {
-			return usageError(err, hint)
-		}
-		return usageError(err, fmt.Sprintf("%s --help lists the flags", cmd.CommandPath()))
-	})
+	root.SetFlagErrorFunc(flagFault)
 	root.AddCommand(
 		newRunCommand(io), newPlanCommand(io), newDatasetCommand(io),
 		newControllerCommand(io), newAgentCommand(io), newSimulateCommand(io),

@@ -62,7 +62,7 @@ func inlineTools(d *workload.Dataset) error {
 	}
 	data, err := readLengths(text)
 	if err != nil {
-		return workload.Errors{{Path: "dataset.tools", Message: err.Error()}}
+		return workload.Errors{{Path: "dataset.tools", Message: fmt.Sprintf("must be a number of tools, a JSON list of them, or a file that holds one, got %q: %v", text, err)}}
 	}
 	d.Tools = strings.TrimSpace(string(data))
 	return nil

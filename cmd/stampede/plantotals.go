@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stampede-bench/stampede/internal/plural"
 	"github.com/stampede-bench/stampede/schedule"
 	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/dataset"
@@ -94,7 +95,7 @@ func planTotals(w io.Writer, spec *workload.Spec, p *schedule.Plan, corpus datas
 		return err
 	}
 	if o.open {
-		fmt.Fprintf(w, "a closed loop sends as many as the endpoint answers; this is of %d sessions\n", o.sessions)
+		fmt.Fprintf(w, "a closed loop sends as many as the endpoint answers; this is of %s\n", plural.Of(o.sessions, "session"))
 	}
 	fmt.Fprintf(w, "requests %d%s\n", len(o.in), turnsText(&o))
 	about := ""
@@ -102,6 +103,9 @@ func planTotals(w io.Writer, spec *workload.Spec, p *schedule.Plan, corpus datas
 		about = "about "
 	}
 	fmt.Fprintf(w, "input tokens  %s%s\n", about, lengthsText(o.in))
+	if !spec.Endpoint.Generates() {
+		return nil // an answer without tokens, from a server without a prefix cache
+	}
 	fmt.Fprintf(w, "output tokens %s (asked)\n", lengthsText(o.out))
 	return planHits(w, spec, corpus, &o)
 }
@@ -113,7 +117,7 @@ func turnsText(o *outlook) string {
 	case most == 1:
 		return ""
 	case most == slices.Min(o.turns):
-		return fmt.Sprintf(" in %d sessions of %d turns each", o.sessions, most)
+		return fmt.Sprintf(" in %s of %d turns each", plural.Of(o.sessions, "session"), most)
 	}
 	return fmt.Sprintf(" in %d sessions of %d to %d turns, %.3g on average", o.sessions, slices.Min(o.turns), most, float64(len(o.in))/float64(o.sessions))
 }
@@ -154,7 +158,7 @@ func planHits(w io.Writer, spec *workload.Spec, corpus dataset.Corpus, o *outloo
 	}
 	of := ""
 	if hits.Entries < int64(len(o.in)) {
-		of = fmt.Sprintf("; of the first %d requests", hits.Entries)
+		of = "; of the first " + plural.Of(hits.Entries, "request")
 	}
 	fmt.Fprintf(w, "a prefix cache would serve %.1f %% of input tokens%s (blocks of %d tokens, nothing forgotten%s)\n", 100*hits.Rate(), wanted, block, of)
 	return nil

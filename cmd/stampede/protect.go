@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -86,9 +87,9 @@ func readTokens(flag, path, env string, kind auth.Role, log *slog.Logger) (*auth
 
 // loopback says whether addr is this machine's alone.
 func loopback(addr string) (bool, error) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false, usageError(fmt.Errorf("listen address %q: %w", addr, err), "give it as HOST:PORT")
+	host, port, err := net.SplitHostPort(addr)
+	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
+		return false, usageError(fmt.Errorf("a listen address must be HOST:PORT, got %q", addr), "127.0.0.1:0 takes a free port")
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback(), nil

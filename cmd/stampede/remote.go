@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/stampede-bench/stampede/client"
+	"github.com/stampede-bench/stampede/internal/plural"
 	"github.com/stampede-bench/stampede/workload"
 )
 
@@ -34,6 +37,9 @@ func (r *remoteFlags) add(f *pflag.FlagSet, def string) {
 }
 
 func (r *remoteFlags) dial(w io.Writer) (*client.Client, error) {
+	if err := checkController(r.addr); err != nil {
+		return nil, err
+	}
 	env := gatherEnv(w)
 	source, config, err := r.trust.read()
 	if err != nil {
@@ -44,6 +50,20 @@ func (r *remoteFlags) dial(w io.Writer) (*client.Client, error) {
 		return token.Reveal(), err
 	}
 	return client.Dial(r.addr, client.WithLookupEnv(os.LookupEnv), client.WithProgress(env.Progress), client.WithNotice(env.Notice), client.WithTLS(config), client.WithTokenFrom(read))
+}
+
+// checkController refuses what is no address of a controller. What names a way to
+// find one, such as dns:///, is left to gRPC.
+func checkController(addr string) error {
+	scheme, _, named := strings.Cut(addr, ":")
+	if named && (scheme == "dns" || scheme == "unix" || scheme == "unix-abstract" || scheme == "passthrough") {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 1 || n > 65535 {
+		return usageError(fmt.Errorf("--controller: must be HOST:PORT, got %q", addr), "it is what the controller says that grpc is listening on, such as "+defaultController)
+	}
+	return nil
 }
 
 // withClient makes a command that talks to a controller.
@@ -242,7 +262,7 @@ func newDeleteCommand(io streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(io.out, "deleted %s and %d files\n", args[0], len(files))
+		_, err = fmt.Fprintf(io.out, "deleted %s and %s\n", args[0], plural.Of(len(files), "file"))
 		return err
 	})
 }

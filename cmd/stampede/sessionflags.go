@@ -44,13 +44,13 @@ func (s *sessionFlags) add(f *pflag.FlagSet) {
 	f.BoolVar(&s.multiTurn, "multi-turn", false, "send every turn of recorded conversations, each after the answer to the one before (default in replays)")
 	f.Float64Var(&s.humanInputWPS, "human-input-wps", 1, "typing speed in words/s before a turn without a recorded moment")
 	f.BoolVar(&s.separateTurns, "separate-turns", false, "send each turn as a session of its own, with the recorded answers as history")
-	f.DurationVar(&s.separateInterval, "separate-interval", 0, "time between turns that are separated")
+	f.Var((*seconds)(&s.separateInterval), "separate-interval", "time between turns that are separated")
 	f.Float64Var(&s.compression, "compression-ratio", 1, "divide the recorded arrivals of sessions by this; turns keep their distances")
 	f.StringVar(&s.sessionRange, "range", "", "take sessions `A:B`, as Python slices a list; negative numbers count from the end")
-	f.DurationVar(&s.skipIdleMin, "skip-idle-min", 0, "when nothing is in flight, cut longer gaps in open-loop arrivals down to this")
+	f.Var((*seconds)(&s.skipIdleMin), "skip-idle-min", "when nothing is in flight, cut longer gaps in open-loop arrivals down to this")
 	f.StringVar(&s.concurrencyOf, "concurrency-of", "", "what --concurrency counts: requests, or sessions, which keep their place between turns (default requests)")
 	f.Float64Var(&s.timeScale, "time-scale", 1, "with --trace: divide recorded time by this; 2 is twice as fast")
-	f.DurationVar(&s.traceOffset, "trace-offset", 0, "with --trace: where in the recording to begin")
+	f.Var((*seconds)(&s.traceOffset), "trace-offset", "with --trace: where in the recording to begin")
 	f.BoolVar(&s.traceLoop, "trace-loop", false, "with --trace: begin again at the end, until --duration or --requests")
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -115,15 +116,15 @@ func addSpecFlags(f *pflag.FlagSet) *specFlags {
 	f.StringVar(&s.extraBody, "extra-body", "", "further members of the request body as `JSON`")
 	f.StringArrayVar(&s.slo, "slo", nil, "objectives ttft=500ms,tpot=50ms,e2e=10s (also --goodput ttft:500)")
 	f.StringArrayVar(&s.gates, "gate", nil, "condition on a figure, such as ttft.p99<500ms; may repeat; missed: exit 4")
-	f.DurationVar(&s.requestTimeout, "request-timeout", 0, "bound on one request (default 1h)")
-	f.DurationVar(&s.maxRunTime, "max-run-time", 0, "bound on the run (default none)")
-	f.DurationVar(&s.drainTimeout, "drain-timeout", 0, "bound on waiting for requests after an interrupt (default 30s)")
+	f.Var((*seconds)(&s.requestTimeout), "request-timeout", "bound on one request (default 1h)")
+	f.Var((*seconds)(&s.maxRunTime), "max-run-time", "bound on the run (default none)")
+	f.Var((*seconds)(&s.drainTimeout), "drain-timeout", "bound on waiting for requests after an interrupt (default 30s)")
 	f.Int64Var(&s.seed, "seed", 0, "seed of every random choice")
 	f.IntVar(&s.trials, "trials", 0, "whole repeats (default 1)")
 	f.StringArrayVar(&s.labels, "label", nil, "label `K=V` kept in the report; may repeat")
 	f.StringVar(&s.name, "name", "", "name kept in the report")
 	f.IntVar(&s.agents, "agents", 0, "agents in this process (default 1), or of the controller's (default all)")
-	f.DurationVar(&s.waitReady, "wait-ready", 0, "wait for the endpoint to answer")
+	f.Var((*seconds)(&s.waitReady), "wait-ready", "wait for the endpoint to answer")
 	f.BoolVar(&s.noPreflight, "no-preflight", false, "skip the one request that checks key, path and model before the load")
 	f.StringVar(&s.tokenizer, "tokenizer", "", "tokenizer for exact lengths and as a check on usage: cl100k_base, gpt-4o, a tokenizer.json `FILE`, owner/name of the hub, or server")
 	f.BoolVar(&s.flushCache, "flush-cache", false, "empty the server's prefix cache before the first stage and between drained stages, where it has a route for that")
@@ -152,7 +153,7 @@ func (s *specFlags) spec(in io.Reader, baseURL string) (*workload.Spec, []string
 		}
 	}
 	if spec.Endpoint.URL == "" && s.file == "" && len(errs) == 0 {
-		return nil, nil, usageError(errors.New("--url is required"), "stampede run --url http://localhost:8000/v1, or try stampede run --simulate")
+		return nil, nil, usageError(errors.New("--url is required"), "give the endpoint's base URL, such as --url http://localhost:8000/v1; stampede run --simulate needs none")
 	}
 	for _, check := range []func(*workload.Spec) error{inlineLengths, (*workload.Spec).Validate, (*workload.Spec).NotYet, compiles, checkGates} {
 		var more workload.Errors
@@ -200,29 +201,44 @@ func (s *specFlags) read(in io.Reader) (spec *workload.Spec, errs workload.Error
 		return nil, nil, err
 	}
 	s.parsed, err = workload.ParseDraft(data)
-	if errors.As(err, &errs) && s.parsed.Partial != nil {
+	switch {
+	case errors.As(err, &errs) && s.parsed.Partial != nil:
 		return s.parsed.Partial, errs, nil
+	case err != nil:
+		return nil, nil, usageError(errors.New(orStdin(s.file)+" is no spec: "+err.Error()), "a spec is YAML or JSON; so are a report, and the old tool's body")
 	}
-	return s.parsed.Spec, nil, err
+	return s.parsed.Spec, nil, nil
 }
 
 // maxSpecBytes bounds a spec file; reports, which are specs too, are the largest.
 const maxSpecBytes = 64 << 20
+
+func orStdin(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
+}
 
 func readInput(file string, in io.Reader) ([]byte, error) {
 	if file == "-" {
 		return io.ReadAll(io.LimitReader(in, maxSpecBytes))
 	}
 	info, err := os.Stat(file)
-	if err != nil {
-		return nil, usageError(fmt.Errorf("spec file: %w", err), "")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usageError(fmt.Errorf("--file: there is no file %s", file), "")
+	case err != nil:
+		return nil, usageError(fmt.Errorf("--file: %w", err), "")
+	case info.IsDir():
+		return nil, usageError(fmt.Errorf("--file: must be a file, %s is a folder", file), "")
 	}
 	if info.Size() > maxSpecBytes {
-		return nil, usageError(fmt.Errorf("spec file %s has %d bytes, at most %d are read", file, info.Size(), maxSpecBytes), "is it a dataset? that goes to --dataset")
+		return nil, usageError(fmt.Errorf("--file: %s has %d bytes, at most %d are read", file, info.Size(), maxSpecBytes), "is it a dataset? that goes to --dataset")
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, usageError(fmt.Errorf("spec file: %w", err), "")
+		return nil, usageError(fmt.Errorf("--file: %w", err), "")
 	}
 	return data, nil
 }

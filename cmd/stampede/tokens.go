@@ -86,6 +86,9 @@ func newToken() string {
 
 // makeFile makes a file, whole or not at all, unless there is one.
 func makeFile(name, text string) (made bool, err error) {
+	if err := checkFolder("the file "+name, filepath.Dir(name)); err != nil {
+		return false, err
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".tokens-*")
 	if err != nil {
 		return false, err

@@ -65,6 +65,7 @@ var allowed = map[string][]string{
 	"internal/exactmath":   {},
 	"internal/firehose":    {"measure", "proto/stampede/v1", "schedule", "target", "workload/dataset", "internal/wire"},
 	"internal/procs":       {},
+	"internal/plural":      {},
 	"internal/archtest":    {},
 	"internal/snapshot":    {},
 	"proto/stampede/v1":    {},
@@ -72,7 +73,7 @@ var allowed = map[string][]string{
 }
 
 var free = map[string]bool{
-	"internal/secret": true, "internal/clock": true, "internal/guard": true, "internal/allow": true, "internal/procs": true,
+	"internal/secret": true, "internal/clock": true, "internal/guard": true, "internal/allow": true, "internal/procs": true, "internal/plural": true,
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strconv"
 
+	"github.com/stampede-bench/stampede/internal/plural"
 	"github.com/stampede-bench/stampede/workload"
 )
 
@@ -52,7 +53,7 @@ func newVisits(spec *workload.Spec, c Corpus) (Corpus, error) {
 		all := v.size
 		from, to := slice.Of(all)
 		if v.first, v.size = from, to-from; v.size == 0 {
-			return nil, fault("sessions.range", fmt.Errorf("%s leaves none of the %d sessions", s.Range, all))
+			return nil, fault("sessions.range", fmt.Errorf("%s leaves none of the %s", s.Range, plural.Of(all, "session")))
 		}
 	}
 	v.begin = v.arrival(v.first)
