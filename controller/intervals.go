@@ -45,7 +45,7 @@ func (r *run) steadySpans() []measure.Span {
 		alike = alike && sameLoad(stages[0], stages[p.Stage])
 		spans = append(spans, measure.Span{
 			Scope: measure.Scope(p.Index), First: p.firstIndex,
-			End: r.corpus.EntriesBefore(p.firstSession + r.begunIn(p)),
+			End: r.corpus.EntriesBefore(p.firstSession + r.begunIn(p) - r.beyond(p)),
 		})
 	}
 	if alike && len(spans) > 0 {

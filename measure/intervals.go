@@ -145,7 +145,9 @@ func (iv *Intervals) Of(sc Scope, f Figure) map[string][2]float64 {
 }
 
 func (b *blocks) intervals() map[string][2]float64 {
-	f, ok := interval.New(interval.Blocks{Requests: b.requests, Weight: floats(b.weight), Sum: b.sum, Median: floats(b.below[0])})
+	from, to := b.filled()
+	part := func(counts []uint32) []float64 { return floats(counts[from:to]) }
+	f, ok := interval.New(interval.Blocks{Requests: b.requests, Weight: part(b.weight), Sum: b.sum[from:to], Median: part(b.below[0])})
 	if !ok {
 		return nil
 	}
@@ -155,13 +157,27 @@ func (b *blocks) intervals() map[string][2]float64 {
 		all["mean"] = [2]float64{max(low, 0) / per, high / per}
 	}
 	for i, l := range levels {
-		low, high, ok := f.Ranks(l.q, floats(b.below[i]))
+		low, high, ok := f.Ranks(l.q, part(b.below[i]))
 		if !ok {
 			continue
 		}
 		all[l.name] = [2]float64{b.hist.rank(low) / per, b.hist.rank(high) / per}
 	}
 	return all
+}
+
+// filled are the blocks from the first to the last that hold anything: where a run
+// was stopped, all that its plan held beyond are empty, and would count as batches
+// that are alike.
+func (b *blocks) filled() (from, to int) {
+	to = len(b.weight)
+	for from < to && b.weight[from] == 0 {
+		from++
+	}
+	for to > from && b.weight[to-1] == 0 {
+		to--
+	}
+	return from, to
 }
 
 func floats(counts []uint32) []float64 {

@@ -143,3 +143,35 @@ func TestNoIntervalsOfNothing(t *testing.T) {
 		t.Error("nil has intervals")
 	}
 }
+
+// TestIntervalsOfARunThatWasStopped are those of what ran of it: what its plan held
+// beyond are no batches that were found to be alike.
+func TestIntervalsOfARunThatWasStopped(t *testing.T) {
+	for _, ran := range []int64{200, 1000} {
+		rng := rand.New(rand.NewPCG(7, 8))
+		samples := make([]Sample, ran)
+		for i := range samples {
+			samples[i] = request(int64(i), int64(i)*20*msec, 100*msec+int64(rng.ExpFloat64()*100e6), 5)
+		}
+		set, whole := measured(t, samples, ran*20*msec)
+		want := whole.Of(1, TTFT)
+		if has := len(want) > 0; has != (ran == 1000) {
+			t.Fatalf("intervals of %d requests: %v", ran, want)
+		}
+		for _, planned := range []int64{2 * ran, 20 * ran, 4000 * ran} {
+			iv := set.Intervals([]Span{{Scope: 1, First: -planned / 2, End: planned}})
+			for i := range samples {
+				iv.Fold(&samples[i])
+			}
+			all := iv.Of(1, TTFT)
+			if planned == 2*ran && len(all) != len(want) {
+				t.Errorf("%d of %d: intervals %v, want as of the whole: %v", ran, planned, all, want)
+			}
+			for name, got := range all {
+				if wide, exact := got[1]-got[0], want[name][1]-want[name][0]; wide < 0.7*exact || exact == 0 {
+					t.Errorf("%d of %d: %s in %v, want about %v", ran, planned, name, got, want[name])
+				}
+			}
+		}
+	}
+}
