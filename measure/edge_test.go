@@ -236,3 +236,24 @@ func TestStampUncertaintyIsPooledOverChunks(t *testing.T) {
 		t.Errorf("count %d mean %s p50 %s p75 %s max %s", d.Count, show(d.Mean), show(d.P50), show(d.P75), show(d.Max))
 	}
 }
+
+// TestPeakOfAStageIsItsOwn: what arrives in the next one is the next one's, whether
+// that waits for the first or not.
+func TestPeakOfAStageIsItsOwn(t *testing.T) {
+	for _, drained := range []int64{0, 500} {
+		set := NewSet(Config{Phases: []PhaseInfo{{Name: "quiet"}, {Name: "busy"}}, Streaming: true})
+		for i := range int64(40) { // 10 tokens/s for 4 s; each arrives 700 ms after its request
+			set.Fold("a", golden(0, Succeeded, i*100, i*100, 1, i*100+700, i*100+700))
+		}
+		for i := range int64(400) { // 100 tokens/s, at once
+			sent := 4000 + drained*2 + i*10
+			set.Fold("a", golden(1, Succeeded, sent, sent, 1, sent+1, sent+1))
+		}
+		set.Window(0, 0, 4000*ms)
+		set.Window(1, (4000+2*drained)*ms, (8000+2*drained)*ms)
+		quiet, busy := set.Throughput(0).PeakOutputThroughput, set.Throughput(1).PeakOutputThroughput
+		if quiet == nil || *quiet > 10.5 || *quiet < 8 || busy == nil || *busy < 99 || *busy > 104 {
+			t.Errorf("%d ms between them: peaks %s and %s tokens/s, want 8 to 10 and 100", 2*drained, show(quiet), show(busy))
+		}
+	}
+}

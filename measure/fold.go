@@ -61,6 +61,7 @@ func streamFigures(info *PhaseInfo, x *Sample, one func(i int, v int64, ok bool)
 func (s *Set) foldStamps(p *phase, x *Sample) {
 	p.answered++
 	p.hist(iReadDelay).Record(max(x.ReadDelayMax, 0), 1)
+	p.coalesced += int64(x.CoalescedChunks)
 	if !x.KernelStamped {
 		return
 	}

@@ -76,7 +76,7 @@ func TestMergedSetsEqualThePooledOne(t *testing.T) {
 			sameDistribution(t, Lateness, a.Lateness, b.Lateness)
 			same(t, "agent a", a.Requests, b.Requests)
 		}
-		same(t, "overflow", merged.Overflow(), pooled.Overflow())
+		same(t, "counts", []int64{merged.Overflow(), merged.Coalesced(), merged.DetailShed()}, []int64{pooled.Overflow(), pooled.Coalesced(), pooled.DetailShed()})
 	})
 }
 
@@ -200,7 +200,11 @@ func TestPeakIsTheBestWindow(t *testing.T) {
 		first, last := slices.Min(at)*binNanos, slices.Max(at)*binNanos
 		window := rapid.Int64Range(1, 100).Draw(t, "window") * 100 * ms
 		want := 0
-		for begin := int64(0); begin <= last; begin += 100 * ms {
+		begins := []int64{first, last + binNanos - window}
+		for begin := int64(0); begin <= last+binNanos-window; begin += 100 * ms {
+			begins = append(begins, begin)
+		}
+		for _, begin := range begins {
 			n := 0
 			for _, b := range at {
 				if b*binNanos >= begin && b*binNanos < begin+window {
@@ -211,6 +215,11 @@ func TestPeakIsTheBestWindow(t *testing.T) {
 		}
 		if last-first <= window {
 			want = len(at)
+		}
+		for _, b := range rapid.SliceOfN(rapid.Int64Range(0, 1999), 0, 20).Draw(t, "before and after") {
+			if at := b * binNanos; at < first || at > last {
+				line.at(at).tokens++
+			}
 		}
 		if got := line.peak(first, last, window); got != float64(want) {
 			t.Fatalf("peak %g, want %d", got, want)
@@ -250,4 +259,27 @@ func TestJoinedBinsKeepTheirSums(t *testing.T) {
 	if sum != hours*3600 {
 		t.Errorf("%d in the series", sum)
 	}
+}
+
+// TestJoinedBinsKeepTheirPlace, in whatever order instants come: each is counted in
+// the bin that holds it, and in flight from the first that begins at or after it.
+func TestJoinedBinsKeepTheirPlace(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		line := newTimeline()
+		at := rapid.SliceOfN(rapid.Int64Range(0, 3*maxBins*binNanos), 1, 12).Draw(t, "at")
+		for _, nanos := range at {
+			line.at(nanos).tokens++
+			line.edge(nanos).flight++
+		}
+		want := timeline{width: line.width}
+		for _, nanos := range at {
+			want.bin(nanos/line.width).tokens++
+			want.bin((nanos+line.width-1)/line.width).flight++
+		}
+		for i := range max(len(line.bins), len(want.bins)) {
+			if got, want := *line.bin(int64(i)), *want.bin(int64(i)); got != want {
+				t.Fatalf("bin %d of %d ns: %+v, want %+v", i, line.width, got, want)
+			}
+		}
+	})
 }

@@ -88,9 +88,9 @@ func (s *Set) Throughput(sc Scope) Throughput {
 	t.overall(sum)
 	s.dispatched(&t, phases)
 	s.steady(&t, phases)
-	if d, ok := between(sum.firstSent, sum.lastToken); ok && d > 0 {
-		length := min(d, PeakWindow)
-		t.PeakOutputThroughput = ratio(s.timeline.peak(sum.firstSent, sum.lastToken, length), float64(length)/1e9)
+	if from, to := sum.firstSent, min(sum.lastToken, s.next(sc, sum.firstSent)-1); from != Absent && to > from {
+		length := min(to-from, PeakWindow)
+		t.PeakOutputThroughput = ratio(s.timeline.peak(from, to, length), float64(length)/1e9)
 	}
 	if d, ok := between(sum.firstSent, sum.lastEnd); ok {
 		t.InFlightMean = ratio(sum.busyNanos, float64(d))
@@ -101,6 +101,17 @@ func (s *Set) Throughput(sc Scope) Throughput {
 		t.InFlightPeak = &peak
 	}
 	return t
+}
+
+// next is when the phase behind a scope begins, so far as that is known: what
+// arrives from then on is that phase's, also of requests that were sent before.
+func (s *Set) next(sc Scope, after int64) int64 {
+	if sc != Measured && int(sc)+1 < len(s.phases) {
+		if p := s.phases[sc+1]; p.begin > after {
+			return p.begin
+		}
+	}
+	return math.MaxInt64
 }
 
 // overall fills in the rates over duration.
@@ -216,6 +227,23 @@ func (s *Set) Stamps(sc Scope) (answered, kernel int64) {
 		kernel += p.kernelStamped
 	}
 	return answered, kernel
+}
+
+// Coalesced returns how many token chunks of succeeded requests shared a read with
+// another, all stages.
+func (s *Set) Coalesced() (chunks int64) {
+	for _, p := range s.scope(Measured) {
+		chunks += p.coalesced
+	}
+	return chunks
+}
+
+// DetailShed returns how many requests came without their chunk detail, all stages.
+func (s *Set) DetailShed() (requests int64) {
+	for _, p := range s.scope(Measured) {
+		requests += p.detailShed
+	}
+	return requests
 }
 
 // Overflow is how many values lie beyond the histograms' bounds, all stages, and

@@ -61,6 +61,7 @@ type phase struct {
 	metTTFT, metTPOT, metE2 int64
 	askedGot, asked         int64 // output tokens of requests that asked for a length
 	kernelStamped, answered int64
+	coalesced, detailShed   int64 // chunks, requests
 }
 
 // NewSet returns an empty set.
@@ -110,6 +111,7 @@ func (s *Set) Fold(agentName string, x *Sample) {
 	info := &s.cfg.Phases[x.Phase]
 	s.agent(agentName).fold(x)
 	s.foldSent(p, x)
+	p.detailShed += one(x.DetailShed)
 	if x.Status != Succeeded {
 		s.foldFailed(p, x)
 		return
@@ -323,4 +325,6 @@ func (p *phase) add(o *phase) {
 	p.askedGot += o.askedGot
 	p.kernelStamped += o.kernelStamped
 	p.answered += o.answered
+	p.coalesced += o.coalesced
+	p.detailShed += o.detailShed
 }

@@ -56,7 +56,7 @@ func (p *phase) state(c *snapshot.Codec) {
 	for _, n := range []*int64{
 		&p.begin, &p.end, &p.firstSent, &p.lastSent, &p.lastToken, &p.lastEnd, &p.sent, &p.offered, &p.lastOffered, &p.succeeded,
 		&p.inputTokens, &p.outputTokens, &p.failedTokens, &p.good, &p.onTime, &p.metTTFT, &p.metTPOT, &p.metE2,
-		&p.askedGot, &p.asked, &p.kernelStamped, &p.answered,
+		&p.askedGot, &p.asked, &p.kernelStamped, &p.answered, &p.coalesced, &p.detailShed,
 	} {
 		c.Int(n)
 	}

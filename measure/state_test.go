@@ -43,7 +43,7 @@ func stateSample(rng *rand.Rand, s *Sample, seconds int64) {
 
 // everything is all that a set says.
 func everything(t interface{ Fatal(...any) }, s *Set) []byte {
-	all := map[string]any{"series": s.Series(), "errors": s.Errors(), "overflow": s.Overflow(), "warmup": s.Warmup(), "live": s.Live(3e12), "recent": s.RecentTokens(3e12, 60)}
+	all := map[string]any{"series": s.Series(), "errors": s.Errors(), "overflow": s.Overflow(), "warmup": s.Warmup(), "live": s.Live(3e12), "recent": s.RecentTokens(3e12, 60), "coalesced": s.Coalesced(), "shed": s.DetailShed()}
 	for _, sc := range []Scope{Measured, 1, 2} {
 		key := string(rune('k' + int(sc)))
 		all[key+"throughput"], all[key+"judged"] = s.Throughput(sc), s.Judged(sc)
@@ -134,7 +134,7 @@ func TestStateKnowsAllFields(t *testing.T) {
 		of   any
 		want int
 	}{
-		{Set{}, 9}, {phase{}, 25}, {Histogram{}, 8}, {sums{}, 3}, {lane{}, 2}, {timeline{}, 2}, {bin{}, 4}, {live{}, 1},
+		{Set{}, 9}, {phase{}, 27}, {Histogram{}, 8}, {sums{}, 3}, {lane{}, 2}, {timeline{}, 2}, {bin{}, 4}, {live{}, 1},
 		{liveSecond{}, 2}, {series{}, 2}, {point{}, 5}, {sketch{}, 1}, {bucket{}, 2}, {errorGroups{}, 1}, {ErrorGroup{}, 7}, {agent{}, 11},
 	} {
 		if got := reflect.TypeOf(tt.of).NumField(); got != tt.want {

@@ -27,16 +27,28 @@ type timeline struct {
 func newTimeline() timeline { return timeline{width: binNanos} }
 
 // at returns the bin of an instant; one before the anchor is in the first.
-func (t *timeline) at(nanos int64) *bin { return t.bin(max(nanos, 0) / t.width) }
+func (t *timeline) at(nanos int64) *bin {
+	t.reach(nanos)
+	return t.bin(max(nanos, 0) / t.width)
+}
 
 // edge returns the first bin that begins at or after an instant.
-func (t *timeline) edge(nanos int64) *bin { return t.bin((max(nanos, 0) + t.width - 1) / t.width) }
+func (t *timeline) edge(nanos int64) *bin {
+	t.reach(nanos)
+	return t.bin(t.edges(nanos))
+}
+
+// edges is how many bins begin before an instant.
+func (t *timeline) edges(nanos int64) int64 { return (max(nanos, 0) + t.width - 1) / t.width }
+
+// reach joins bins until there is room for an instant.
+func (t *timeline) reach(nanos int64) {
+	for t.edges(nanos) >= maxBins {
+		t.join()
+	}
+}
 
 func (t *timeline) bin(i int64) *bin {
-	for i >= maxBins {
-		t.join()
-		i = (i + 1) / 2
-	}
 	for int64(len(t.bins)) <= i {
 		t.bins = append(t.bins, make([]bin, i+1-int64(len(t.bins)))...)
 	}
@@ -75,21 +87,25 @@ func (t *timeline) span(from, to int64) (tokens, ended, inputTokens float64) {
 // peakStep is the grid on which windows of the peak begin.
 const peakStep = 100_000_000
 
-// peak is the most tokens in any window of the given length that begins on the
-// grid and lies between two instants. When only one fits, it is all tokens there.
+// peak is the most tokens in any window of the given length that lies between two
+// instants and begins on the grid or at the first, or ends at the last. When only
+// one fits, it is all tokens there.
 func (t *timeline) peak(from, to, window int64) float64 {
 	if window <= 0 {
 		return 0
 	}
 	sums := t.sums()
 	step := max(peakStep, t.width)
-	last := (to/t.width + 1) * t.width // the bin that holds to counts whole
-	best := 0.0
+	first, last := max(from, 0)/t.width*t.width, (max(to, 0)/t.width+1)*t.width // their bins count whole
+	in := func(from, to int64) float64 { return t.before(sums, to) - t.before(sums, from) }
 	if to-from <= window {
-		best = t.before(sums, last) - t.before(sums, from/t.width*t.width)
+		return in(first, last)
 	}
-	for at := from / step * step; at < last; at += step {
-		best = max(best, t.before(sums, at+window)-t.before(sums, at))
+	best := max(in(first, first+window), in(last-window, last))
+	for at := first / step * step; at <= last-window; at += step {
+		if at > first {
+			best = max(best, in(at, at+window))
+		}
 	}
 	return best
 }

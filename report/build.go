@@ -182,11 +182,14 @@ func (p *Phase) offered() float64 {
 // seconds is how long a phase was dispatched.
 func (p *Phase) seconds() float64 { return time.Duration(p.End - p.Begin).Seconds() }
 
-// offered is the rate over all stages, when each of them offers one.
+// offered is the rate over all stages that began, when each of them offers one.
 func offered(stages []Stage) *float64 {
 	planned, window := 0.0, 0.0
 	for i := range stages {
 		s := &stages[i]
+		if s.End <= s.Begin && s.Throughput.Sent == 0 {
+			continue // it never began
+		}
 		if s.Throughput.OfferedRate == nil {
 			return nil
 		}
@@ -279,7 +282,11 @@ func generator(in *Input, m Metrics) Generator {
 		Agents: len(in.Agents), Lateness: m[measure.Lateness], StampUncertainty: m[measure.StampUncertainty],
 		ReadDelay: m[measure.ReadDelay], KernelStamped: share(float64(kernel), float64(answered)),
 		ClockBound: widestBound(in.Agents), Overflow: in.Set.Overflow(), SamplesShed: in.SamplesShed,
-		AuditReport: auditReport(mergeAudits(in.Agents)),
+		CoalescedChunks: in.Set.Coalesced(), AuditReport: auditReport(mergeAudits(in.Agents)),
+	}
+	// An agent that was lost gave no audit, but its samples are there.
+	if shed := in.Set.DetailShed(); shed > or(g.DetailShed, 0) {
+		g.DetailShed = &shed
 	}
 	g.ClockSteps = allClockSteps(in.Agents)
 	if in.JournalProblem != "" {

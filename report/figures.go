@@ -19,7 +19,7 @@ func figures(in *Input, r *Report) Figures {
 		Overflow:      r.Generator.Overflow, SamplesShed: in.SamplesShed,
 		Unaccounted: unaccounted(r.Accounting.Accounting) + unaccounted(r.Accounting.Warmup),
 		Lost:        r.Accounting.Lost + r.Accounting.Warmup.Lost,
-		DetailShed:  max(or(r.Generator.DetailShed, 0), in.DetailShed), JournalProblem: in.JournalProblem,
+		DetailShed:  or(r.Generator.DetailShed, 0), JournalProblem: in.JournalProblem,
 		FailRate: r.FailRate, CacheAsked: in.CacheAsked, CacheWanted: in.CacheWanted, TokenizerDrift: in.TokenizerDrift,
 		DatasetSize: in.DatasetSize, SessionsUsed: in.SessionsUsed,
 		Succeeded: r.Accounting.Succeeded, Planned: r.Accounting.Planned,

@@ -39,9 +39,6 @@ type Input struct {
 	// SamplesShed counts outcomes that could not be kept; LateSamples those that
 	// came after the run was closed, in so far as that is known yet.
 	SamplesShed, LateSamples int64
-	// DetailShed counts samples that came without their chunk detail. The agents'
-	// audits say it too; the greater number is taken.
-	DetailShed int64
 
 	// Agents of the run, in any order; Build sorts them by name.
 	Agents []Agent

@@ -12,7 +12,7 @@ import (
 
 const (
 	checkpointMagic   = "STAMPCKP"
-	checkpointVersion = 1
+	checkpointVersion = 2
 	checkpointHeader  = 16 // magic, version, sum of the payload
 )
 
