@@ -14,7 +14,7 @@ func (c *RowContext) Row(s *measure.Sample) (r Row, ok bool) {
 	}
 	r = Row{
 		ID: c.rowID(s.Index), Index: s.Index, Session: s.Session, Turn: s.Turn, Phase: phaseWarmup,
-		Agent: c.Agent, Model: c.Model, URL: c.URL, Attempt: s.Attempt,
+		Agent: c.Agent, Model: c.modelOf(s.Session), URL: c.URL, Attempt: s.Attempt,
 		IntendedOffsetNS: known(s.ScheduleOffset, s.ScheduleOffset != measure.Absent),
 		TokenSource:      known(s.TokenSource, s.TokenSource != ""),
 		InputTokens:      known(s.InputTokens, s.InputTokens >= 0), OutputTokens: known(s.OutputTokens, s.OutputTokens >= 0),

@@ -18,6 +18,9 @@ func TestRowIsTheLine(t *testing.T) {
 			Correction: rapid.Int64Range(-1e9, 1e9).Draw(t, "correction"), FirstStagePhase: rapid.Int32Range(0, 1).Draw(t, "first"),
 			Streaming: rapid.Bool().Draw(t, "streaming"),
 		}
+		if rapid.Bool().Draw(t, "several models") {
+			c.Mix = fixtureSpec("endpoint: {url: 'http://x/v1', models: [{name: m, weight: 1}, {name: n, weight: 3}]}\nload: {stages: [{rate: 1, duration: 1s}]}")
+		}
 		if rapid.Bool().Draw(t, "slo") {
 			c.SLO = measure.SLO{TTFT: 1e8, E2E: 1e9}
 		}
