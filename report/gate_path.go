@@ -186,8 +186,8 @@ func unitAt(keys []key) string {
 // plainUnits are the units of what has no definition of its own.
 var plainUnits = map[string]string{
 	"begin": "s", "end": "s", "limit": "s", "clock_bound": "s", "clock_offset": "s", "gc_pause_max": "s",
-	"scheduler_latency_p99": "s", "cpu_seconds": "s", "Total_duration_sec": "s", "lateness_p99": "s",
-	"cpu_utilization_max": "ratio", "kernel_stamped": "ratio", "Fail_rate": "ratio",
+	"scheduler_latency_p99": "s", "cpu_seconds": "s", "cpu_wait_seconds": "s", "Total_duration_sec": "s", "lateness_p99": "s",
+	"cpu_utilization_max": "ratio", "kernel_stamped": "ratio", "Fail_rate": "ratio", "wanted": "ratio", "got": "ratio",
 	// counts of tokens under throughput, not the distributions of that name
 	"input_tokens": "1", "output_tokens": "1",
 }

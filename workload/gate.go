@@ -51,7 +51,7 @@ func gateValue(s string) (float64, error) {
 			return 0, fmt.Errorf("must have a finite value, got %s", quote(s))
 		}
 		if percent {
-			f /= 100
+			return hundredth(number)
 		}
 		return f, nil
 	}
@@ -59,7 +59,21 @@ func gateValue(s string) (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("must have a number, a percentage or a duration as its value, got %s", quote(s))
 	}
-	return d.Seconds(), nil
+	return float64(d) / 1e9, nil // as a report has it
+}
+
+// hundredth is the number nearest to a hundredth of what was written: 99.9 divided
+// by 100 is another than 0.999, which 999 of 1,000 are.
+func hundredth(number string) (float64, error) {
+	exponent := 0
+	if at := strings.IndexAny(number, "eE"); at >= 0 {
+		var err error
+		if exponent, err = strconv.Atoi(number[at+1:]); err != nil {
+			return 0, fmt.Errorf("must have an exponent that is a number, got %s", quote(number))
+		}
+		number = number[:at]
+	}
+	return strconv.ParseFloat(fmt.Sprintf("%se%d", number, exponent-2), 64)
 }
 
 // String returns the notation that ParseGate reads.
