@@ -100,7 +100,7 @@ func Compare(runs []ComparedRun) (*Comparison, error) {
 	c := &Comparison{Runs: runs, Warnings: compareWarnings(runs)}
 	if names := commonStages(runs); names != nil {
 		for i, name := range names {
-			c.Sections = append(c.Sections, compareSection(runs, name, func(r *ComparedRun) figureSet { return stageFigureSet(&r.report.Stages[i]) }))
+			c.Sections = append(c.Sections, compareSection(runs, name, func(r *ComparedRun) figureSet { return r.report.stageFigureSet(i) }))
 		}
 	} else {
 		c.Sections = []ComparedSection{compareSection(runs, "", func(r *ComparedRun) figureSet { return r.figures })}

@@ -109,22 +109,37 @@ func comparedReport(file string, r *Report) ComparedRun {
 	if len(loads) > 2 {
 		run.Load = fmt.Sprintf("%d stages, %s to %s", len(loads), r.Stages[0].Name, r.Stages[len(loads)-1].Name)
 	}
-	run.figures = makeFigureSet(r.Metrics, &r.Throughput, &r.SLO, r.FailRate)
+	run.figures = makeFigureSet(r.Metrics, &r.Throughput, &r.SLO, r.FailRate, r.betweenTrials(""))
 	return run
 }
 
-func stageFigureSet(s *Stage) figureSet {
-	return makeFigureSet(s.Metrics, &s.Throughput, &s.SLO, s.FailRate)
+func (r *Report) stageFigureSet(i int) figureSet {
+	s := &r.Stages[i]
+	return makeFigureSet(s.Metrics, &s.Throughput, &s.SLO, s.FailRate, r.betweenTrials(fmt.Sprintf("stages[%d].", i)))
 }
 
-func makeFigureSet(m Metrics, t *measure.Throughput, slo *SLO, failRate *float64) figureSet {
+// betweenTrials finds the intervals of figures that are no distribution, which only
+// a report of trials has.
+func (r *Report) betweenTrials(prefix string) func(path string) *[2]float64 {
+	return func(path string) *[2]float64 {
+		if r.Trials == nil {
+			return nil
+		}
+		if ends, there := r.Trials.CI95[prefix+path]; there {
+			return &ends
+		}
+		return nil
+	}
+}
+
+func makeFigureSet(m Metrics, t *measure.Throughput, slo *SLO, failRate *float64, interval func(path string) *[2]float64) figureSet {
 	s := figureSet{}
-	s.set("request_throughput", t.RequestThroughput, nil)
-	s.set("output_throughput", t.OutputThroughput, nil)
-	s.set("total_token_throughput", t.TotalTokenThroughput, nil)
-	s.set("slo.goodput_rps", slo.GoodputRPS, nil)
-	s.set("slo.attainment", slo.Attainment, nil)
-	s.set("fail_rate", failRate, nil)
+	s.set("request_throughput", t.RequestThroughput, interval("throughput.request_throughput"))
+	s.set("output_throughput", t.OutputThroughput, interval("throughput.output_throughput"))
+	s.set("total_token_throughput", t.TotalTokenThroughput, interval("throughput.total_token_throughput"))
+	s.set("slo.goodput_rps", slo.GoodputRPS, interval("slo.goodput_rps"))
+	s.set("slo.attainment", slo.Attainment, interval("slo.attainment"))
+	s.set("fail_rate", failRate, interval("fail_rate"))
 	for f, d := range m {
 		if d == nil {
 			continue

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -264,4 +265,30 @@ func FuzzReadCompared(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestCompareTrials: figures that are no distribution have intervals between trials,
+// too, and the words say which kind of interval they are.
+func TestCompareTrials(t *testing.T) {
+	a := compared(t, "a", combine(t, threeTrials(t), TrialsEnd{Asked: 3, State: "SUCCEEDED"}))
+	slow := []*Report{trialOf(t, 1, 90*ms), trialOf(t, 3, 91*ms), trialOf(t, 4, 92*ms)}
+	b := compared(t, "b", combine(t, slow, TrialsEnd{Asked: 3, State: "SUCCEEDED"}))
+	c := comparison(t, a, b)
+	for _, path := range []string{"request_throughput", "slo.attainment", "slo.goodput_rps", "ttft.p50"} {
+		i := slices.IndexFunc(c.Sections[0].Figures, func(f ComparedFigure) bool { return f.Figure == path })
+		if v := c.Sections[0].Figures[i].Values; v[0].CI95 == nil || v[1].CI95 == nil || v[1].Intervals == "" {
+			t.Errorf("%s has no interval: %+v", path, v)
+		}
+	}
+	single := compared(t, "c", trialOf(t, 1, 0))
+	for _, tt := range []struct {
+		b    ComparedRun
+		want string
+	}{{b, "Intervals are ci95 between trials.\n"}, {single, "Intervals are ci95 between trials in A, within one run in B,"}} {
+		var out bytes.Buffer
+		must(CompareText(&out, comparison(t, a, tt.b), TextOptions{Width: 200}))
+		if !strings.Contains(out.String(), tt.want) {
+			t.Errorf("no %q in\n%s", tt.want, out.String())
+		}
+	}
 }

@@ -338,11 +338,32 @@ func (p *page) compareLegend(c *Comparison) {
 		text += "No intervals: the difference may be chance. "
 	}
 	if c.uses(apart) || c.uses(overlap) {
-		text += "Intervals are ci95 within one run; between runs there is more, which --trials shows."
+		text += c.intervalText()
 	}
 	for _, l := range wrap(text, p.room()) {
 		p.line(p.style(dim, l))
 	}
+}
+
+// intervalText says what the intervals are of.
+func (c *Comparison) intervalText() string {
+	between, within := []string{}, []string{}
+	for i := range c.Runs {
+		switch r := c.Runs[i].report; {
+		case r == nil:
+		case r.Trials != nil:
+			between = append(between, letter(i))
+		default:
+			within = append(within, letter(i))
+		}
+	}
+	switch {
+	case len(between) == 0:
+		return "Intervals are ci95 within one run; between runs there is more, which --trials shows."
+	case len(within) == 0:
+		return "Intervals are ci95 between trials."
+	}
+	return "Intervals are ci95 between trials in " + strings.Join(between, ", ") + ", within one run in " + strings.Join(within, ", ") + ", where between runs there is more."
 }
 
 // uses reports whether a judgement of better or worse, or unclear, rests on such
