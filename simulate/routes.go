@@ -12,6 +12,9 @@ import (
 // handle answers a request, or submits its reply to the scheduler, and reports
 // whether the connection goes on.
 func (s *Server) handle(c *conn, req request) bool {
+	if s.byPage(req.head) {
+		return s.forbid(c, req)
+	}
 	if kind, ok := apis[req.path]; ok {
 		if req.method == http.MethodPost {
 			return s.complete(c, req, kind)

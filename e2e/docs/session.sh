@@ -23,7 +23,7 @@ fresh() {
 
 # model starts a model server that is no part of the page.
 model() {
-  stampede simulate --addr "127.0.0.1:$1" --ttft 5ms --itl 1ms --tokens 4 >/dev/null
+  stampede simulate --addr "0.0.0.0:$1" --insecure --ttft 5ms --itl 1ms --tokens 4 >/dev/null
 }
 
 # curl fails on an answer that is an error, so that a page's mistakes show.

@@ -66,6 +66,7 @@ var allowed = map[string][]string{
 	"internal/firehose":    {"measure", "proto/stampede/v1", "schedule", "target", "workload/dataset", "internal/wire"},
 	"internal/procs":       {},
 	"internal/plural":      {},
+	"internal/origin":      {},
 	"internal/archtest":    {},
 	"internal/snapshot":    {},
 	"proto/stampede/v1":    {},
@@ -73,7 +74,7 @@ var allowed = map[string][]string{
 }
 
 var free = map[string]bool{
-	"internal/secret": true, "internal/clock": true, "internal/guard": true, "internal/allow": true, "internal/procs": true, "internal/plural": true,
+	"internal/secret": true, "internal/clock": true, "internal/guard": true, "internal/allow": true, "internal/procs": true, "internal/plural": true, "internal/origin": true,
 }
 
 func TestImportsPointOneWay(t *testing.T) {

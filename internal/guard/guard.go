@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stampede-bench/stampede/internal/origin"
 )
 
 // Config configures a guard. The zero value of a field is its default.
@@ -136,7 +138,7 @@ func (h *Handler) fromHere(w http.ResponseWriter, r *http.Request) bool {
 			header.Set("Cross-Origin-Resource-Policy", "cross-origin")
 			return true
 		}
-		if !isOriginOf(origins[0], r.Host) {
+		if !origin.Of(origins[0], r.Host) {
 			return false
 		}
 	}
@@ -146,11 +148,6 @@ func (h *Handler) fromHere(w http.ResponseWriter, r *http.Request) bool {
 		}
 	}
 	return true
-}
-
-func isOriginOf(origin, host string) bool {
-	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
 }
 
 func isPreflight(r *http.Request) bool {
