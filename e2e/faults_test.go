@@ -84,7 +84,7 @@ func TestServerThatDiesMidwayIsReported(t *testing.T) {
 	sim := harness.StartSimulator(t, "--ttft", "20ms", "--itl", "5ms")
 	out := t.TempDir()
 	run := harness.Start(t, "run", "--url", sim.URL(), "--rate", "50", "--arrival", "constant", "--duration", "3s", "--output-tokens", "20", "--out", out, "--no-progress")
-	time.Sleep(1500 * time.Millisecond)
+	sim.Await(t, 75) // half of them
 	if err := sim.Cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -125,10 +125,11 @@ func TestInterruptOnceDrainsTwiceGivesUp(t *testing.T) {
 			sim := harness.StartSimulator(t, "--ttft", "50ms", "--itl", "100ms")
 			out := t.TempDir()
 			run := harness.Start(t, "run", "--url", sim.URL(), "--rate", "20", "--arrival", "constant", "--duration", "60s", "--output-tokens", "20", "--out", out, "--no-progress")
-			time.Sleep(3 * time.Second)
-			for range times {
+			sim.Await(t, 50)
+			run.Signal(os.Interrupt)
+			if times == 2 {
+				eventually(t, "the first interrupt is taken", func() bool { return strings.Contains(run.Stderr(), "interrupt again") })
 				run.Signal(os.Interrupt)
-				time.Sleep(300 * time.Millisecond)
 			}
 			if code := run.Wait(30 * time.Second); code != 130 {
 				t.Fatalf("exit %d, want 130\n%s%s", code, run.Stdout(), run.Stderr())
