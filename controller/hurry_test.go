@@ -72,7 +72,7 @@ func TestAHashIsNotWaitedFor(t *testing.T) {
 // leaves it to the next one, with all that was measured.
 func TestAnEndWhileARunIsResumed(t *testing.T) {
 	dir := t.TempDir()
-	b := beginByHand(t, dir, "load: {stages: [{rate: 1000, requests: 5000000}]}", 1, 1<<40)
+	b := beginByHand(t, dir, "load: {stages: [{rate: 1000, requests: 10000000}]}", 1, 1<<40)
 	defer b.end()
 	b.feed(2000)
 	after := copyFolder(t, dir)
@@ -90,7 +90,7 @@ func TestAnEndWhileARunIsResumed(t *testing.T) {
 	}
 	again := revived(t, after, b.r.id, 1<<40)
 	again.do(func() {
-		if got := again.r.ledger.Phase(0); got.Succeeded != 2000 || got.Planned != 5_000_000 {
+		if got := again.r.ledger.Phase(0); got.Succeeded != 2000 || got.Planned != 10_000_000 {
 			t.Errorf("%+v", got)
 		}
 	})

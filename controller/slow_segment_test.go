@@ -255,9 +255,6 @@ func TestASlowSegmentSlowsAgentsDown(t *testing.T) {
 	if rounds := size / (agents * (1 << 20)); int64(syncs) < rounds || rounds < 3 || got.Took < time.Duration(rounds)*d.takes {
 		t.Errorf("%d bytes were taken in %v and %d syncs of %v: want no more than a MiB an agent with each", size, got.Took, syncs, d.takes)
 	}
-	if got.SlowestRenewal > 2*time.Second {
-		t.Errorf("a heartbeat waited %v", got.SlowestRenewal)
-	}
 	t.Logf("%d samples, %d MiB in %v with %d syncs, slowest heartbeat %v", got.Samples, size>>20, got.Took, syncs, got.SlowestRenewal)
 	end()
 	cancel()

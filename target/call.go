@@ -10,19 +10,19 @@ import (
 
 // call is the state of a Call that its users don't see.
 type call struct {
-	cl   *Client
-	mode mode
-	head int    // length of the request's head in bytes, without its empty line
-	req  []byte // head and body as they go over the wire
-	keep bool   // keep the answer
-	bare bool   // a HEAD request: the reply has no body
+	cl      *Client
+	head    int    // length of the request's head in bytes, without its empty line
+	req     []byte // head and body as they go over the wire
+	mode    mode
+	keep    bool  // keep the answer
+	bare    bool  // a HEAD request: the reply has no body
+	attempt int32 // by the caller's count
 
 	done func(*Call, *measure.Exchange)
 	x    *measure.Exchange
 	body []byte // of a plain fetch
 
-	attempt    int    // by the caller's count
-	retryAfter string // as the endpoint said it
+	retryAfter *string // as the endpoint said it; nil: it did not
 
 	started   int64 // when Start was called; for ConnectNanos
 	state     atomic.Int32

@@ -44,7 +44,10 @@ func outcomeError(c *Call) error {
 
 // asked is how long the endpoint wants callers to wait.
 func (c *Call) asked() time.Duration {
-	d, _ := retry.After(c.retryAfter, time.Now())
+	if c.retryAfter == nil {
+		return 0
+	}
+	d, _ := retry.After(*c.retryAfter, time.Now())
 	return d
 }
 

@@ -136,7 +136,9 @@ func (r *reply) parsed(resp *http.Response, at int64) {
 	h := &r.http
 	h.status, h.begun, h.headersDone = resp.StatusCode, true, true
 	h.contentType, h.encoding, h.location = resp.Header.Get("Content-Type"), resp.Header.Get("Content-Encoding"), resp.Header.Get("Location")
-	h.retryAfter = resp.Header.Get("Retry-After")
+	if v := resp.Header.Get("Retry-After"); v != "" {
+		h.retryAfter = &v
+	}
 	r.x.Headers, r.x.HTTPStatus = at, int32(resp.StatusCode)
 	r.classify(arrival{at: at, read: at, emptyAt: at})
 }

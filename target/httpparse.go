@@ -48,7 +48,7 @@ type response struct {
 	contentType string
 	encoding    string
 	location    string
-	retryAfter  string
+	retryAfter  *string
 	keepAlive   bool
 	begun       bool // a byte of the final or an interim reply arrived
 	headersDone bool
@@ -244,7 +244,8 @@ func (r *response) header(line []byte) error {
 		}
 	case len("Retry-After"):
 		if fold(name, "retry-after") {
-			r.retryAfter = string(value)
+			v := string(value)
+			r.retryAfter = &v
 		}
 	case len("Content-Type"):
 		if fold(name, "content-type") {

@@ -25,7 +25,7 @@ func (cl *Client) Prepare(in Input) (*Call, error) {
 	req := make([]byte, 0, len(cl.heads.post)+len(in.ID)+64+len(body))
 	req = append(req, cl.heads.post...)
 	req, c.head = appendHead(req, in.ID, len(body))
-	if c.attempt = in.Attempt; in.Attempt > 1 {
+	if c.attempt = int32(in.Attempt); in.Attempt > 1 {
 		req = append(append(req[:c.head], attemptHeader(in.Attempt)...), "\r\n\r\n"...)
 		c.head = len(req) - len("\r\n\r\n")
 	}

@@ -60,3 +60,16 @@ func TestLaterAttempt(t *testing.T) {
 		c.again()
 	}
 }
+
+// TestRetryAfterOverHTTP2: the same where an endpoint speaks nothing else.
+func TestRetryAfterOverHTTP2(t *testing.T) {
+	cl := newClient(t, onlyHTTP2(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "9")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	_, err := ask(t, cl)
+	var e *Error
+	if !errors.As(err, &e) || e.HTTP != 503 || e.RetryAfter != 9*time.Second {
+		t.Errorf("got %+v", e)
+	}
+}
