@@ -8,7 +8,6 @@ import (
 	"math"
 	"net"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -115,7 +114,7 @@ func TestBombsByGRPC(t *testing.T) {
 	if page, err := tests.ListTests(t.Context(), &stampedev1.ListTestsRequest{}); err != nil || len(page.GetTests()) != 0 {
 		t.Errorf("%v, %v", page, err)
 	}
-	if peak := peakMiB(t, c.Controller.Cmd.Process.Pid); peak > 1500 {
+	if peak := c.Controller.PeakMiB(); peak > 1500 {
 		t.Errorf("the controller took %d MiB", peak)
 	}
 }
@@ -138,24 +137,6 @@ func cpuSeconds(t *testing.T, pid int) float64 {
 		ticks += n
 	}
 	return ticks / 100
-}
-
-// peakMiB is the most memory that a process has held.
-func peakMiB(t *testing.T, pid int) int {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0 // not Linux
-	}
-	m := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(text)
-	if m == nil {
-		t.Fatalf("no VmHWM in %s", text)
-	}
-	kib, err := strconv.Atoi(string(m[1]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kib >> 10
 }
 
 // Ids that are huge, lead elsewhere or would write into a terminal name nothing,

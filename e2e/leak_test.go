@@ -156,14 +156,7 @@ preflight: false
 		}
 	}
 	l.check("GET /metrics", get(t, "http://"+c.HTTP+"/metrics", marks["client token"]))
-	agent.Signal(os.Interrupt)
-	agent.Wait(40 * time.Second)
-	c.Controller.Signal(os.Interrupt)
-	c.Controller.Wait(20 * time.Second)
-	l.check("agent's log", agent.Stderr()+agent.Stdout())
-	l.check("controller's log", c.Controller.Stderr()+c.Controller.Stdout())
-	l.folder(c.DataDir)
-	l.folder(out)
+	l.leftBehind(c, agent, out)
 }
 
 // The original's body has secrets of its own; no route, in either spelling, no
@@ -206,6 +199,12 @@ func TestSecretsOfTheOriginalsBodyNeverLeave(t *testing.T) {
 	if a := harness.ReadRun(t, out, "seeds.1"); a.Report.Accounting.Failed == 0 || a.Report.Accounting.Succeeded == 0 {
 		t.Errorf("%+v: the run should have failures and successes", a.Report.Accounting)
 	}
+	l.leftBehind(c, agent, out)
+}
+
+// leftBehind ends agent and controller, and looks into their logs and folders.
+func (l leaks) leftBehind(c *harness.Cluster, agent *harness.Process, out string) {
+	l.t.Helper()
 	agent.Signal(os.Interrupt)
 	agent.Wait(40 * time.Second)
 	c.Controller.Signal(os.Interrupt)

@@ -4,11 +4,7 @@ package fault
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"os"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -176,7 +172,7 @@ func TestHostileAgent(t *testing.T) {
 	if strings.Contains(log, "panic") || strings.ContainsAny(log, "\x1b") {
 		t.Errorf("the log:\n%s", log)
 	}
-	if peak := peakMiB(t, c.Controller); peak > 700 {
+	if peak := c.Controller.PeakMiB(); peak > 700 {
 		t.Errorf("the controller took %d MiB", peak)
 	} else {
 		t.Logf("the controller took %d MiB, its log %d KiB", peak, len(log)>>10)
@@ -221,22 +217,4 @@ func (h hostile) flood() {
 			return
 		}
 	}
-}
-
-// peakMiB is the most memory that a process has held.
-func peakMiB(t *testing.T, p *harness.Process) int {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(text)
-	if m == nil {
-		t.Fatalf("no VmHWM in %s", text)
-	}
-	kib, err := strconv.Atoi(string(m[1]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kib >> 10
 }

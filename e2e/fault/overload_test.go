@@ -37,7 +37,7 @@ func TestAnswersOfAHundredThousandTokens(t *testing.T) {
 	if g := agentOf(t, a, "agent-a"); g.Lost != nil || *g.DetailShed != 0 {
 		t.Errorf("the agent lost its lease, or detail: %+v, %d", g.Lost, *g.DetailShed)
 	}
-	controller, agent := peakMiB(t, c.Controller), peakMiB(t, c.Agents[0])
+	controller, agent := c.Controller.PeakMiB(), c.Agents[0].PeakMiB()
 	t.Logf("controller %d MiB, agent %d MiB", controller, agent)
 	if controller > 300 || agent > 300 {
 		t.Errorf("the controller took %d MiB, the agent %d MiB", controller, agent)
@@ -66,7 +66,7 @@ func TestAgentsBacklogIsBounded(t *testing.T) {
 	if sum := a.Report.Accounting; sum.Planned != 5600 || sum.Lost != 0 {
 		t.Errorf("accounting %+v, want 5600 planned, none lost", sum)
 	}
-	if peak := peakMiB(t, c.Agents[1]); peak > 300 {
+	if peak := c.Agents[1].PeakMiB(); peak > 300 {
 		t.Errorf("the agent took %d MiB", peak)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -281,4 +283,25 @@ func (p *Process) Ended() bool {
 	default:
 		return false
 	}
+}
+
+var peak = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+// PeakMiB is the most memory that the process has held, or 0 where the system does
+// not tell.
+func (p *Process) PeakMiB() int {
+	p.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	m := peak.FindSubmatch(text)
+	if m == nil {
+		p.t.Fatalf("no VmHWM in %s", text)
+	}
+	kib, err := strconv.Atoi(string(m[1]))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return kib >> 10
 }
