@@ -140,7 +140,11 @@ func badRequest(violations workload.Errors) error {
 		}
 		detail.FieldViolations = append(detail.FieldViolations, violation)
 	}
-	st := status.New(codes.InvalidArgument, fmt.Sprintf("spec: %v", error(violations)))
+	text := violations.Error()
+	if len(violations) == 0 || violations[0].Path != "spec" {
+		text = "spec: " + text
+	}
+	st := status.New(codes.InvalidArgument, text)
 	if with, err := st.WithDetails(detail); err == nil {
 		st = with
 	}

@@ -18,6 +18,9 @@ func specSections() []string {
 	return []string{"agents", "dataset", "endpoint", "gates", "limits", "load", "preflight", "sampling", "sessions", "slo", "trials", "wait_ready", "waitReady"}
 }
 
+// IsSection reports whether a key stands at the top of a spec, and nowhere else.
+func IsSection(key string) bool { return slices.Contains(specSections(), key) }
+
 func isSeed(n *node) bool {
 	return n.kind == kindObject && hasAnyKey(n, seedKeys) && !hasAnyKey(n, specSections())
 }
