@@ -292,3 +292,24 @@ func TestCompareTrials(t *testing.T) {
 		}
 	}
 }
+
+func TestSmallSharesAreSeenToDiffer(t *testing.T) {
+	value := func(v float64) ComparedValue { return ComparedValue{Value: &v} }
+	for _, tt := range []struct {
+		a, b        float64
+		want, other string
+		change      string
+	}{
+		{0, 0.0002, "0.000", "0.020", "+0.020 pp"},
+		{0.0003, 0.0002, "0.030", "0.020", "−0.010 pp"},
+		{0.012, 0.034, "1.2", "3.4", "+2.2 pp"},
+		{0.5, 0.5, "50.0", "50.0", "0 pp"},
+		{0, 0, "0.0", "0.0", "0 pp"},
+	} {
+		f := &ComparedFigure{Unit: "ratio", Values: []ComparedValue{value(tt.a), value(tt.b)}}
+		_, show := compareCells(f)
+		if a, b, c := show(f.Values[0].Value), show(f.Values[1].Value), changeText(f, 1); a != tt.want || b != tt.other || c != tt.change {
+			t.Errorf("%g and %g: %s, %s, %s; want %s, %s, %s", tt.a, tt.b, a, b, c, tt.want, tt.other, tt.change)
+		}
+	}
+}

@@ -27,7 +27,10 @@ func compareCells(f *ComparedFigure) (string, func(*float64) string) {
 		scale, name = 100, "%"
 	}
 	n := decimals(typical * scale)
-	if f.Unit == "ratio" && n != 0 || typical == 0 {
+	switch {
+	case f.Unit == "ratio" && typical*scale < 0.1 && typical != 0:
+		n = 3 // of some thousand requests a few failed
+	case f.Unit == "ratio" && n != 0 || typical == 0:
 		n = 1
 	}
 	return name, func(v *float64) string {
@@ -43,7 +46,7 @@ func changeText(f *ComparedFigure, i int) string {
 		return "–"
 	}
 	if f.Unit == "ratio" {
-		return signed((*v.Value-*first)*100) + " pp"
+		return points((*v.Value-*first)*100) + " pp"
 	}
 	if v.Change == nil {
 		if *v.Value == *first {
@@ -54,12 +57,23 @@ func changeText(f *ComparedFigure, i int) string {
 	return signed(*v.Change*100) + " %"
 }
 
-func signed(v float64) string {
-	a := math.Abs(v)
-	n := 1
-	if a >= 99.95 {
-		n = 0
+// points is signed, with more decimals for what would be 0 with one.
+func points(v float64) string {
+	if a := math.Abs(v); a > 0 && a < 0.1 {
+		return signedTo(v, 3)
 	}
+	return signed(v)
+}
+
+func signed(v float64) string {
+	if math.Abs(v) >= 99.95 {
+		return signedTo(v, 0)
+	}
+	return signedTo(v, 1)
+}
+
+func signedTo(v float64, n int) string {
+	a := math.Abs(v)
 	s := fixed(a, n)
 	switch {
 	case strings.Trim(s, "0.") == "":

@@ -79,7 +79,7 @@ func stageFigures(in *Input, index int, s *Stage) StageFigures {
 		Name: s.Name, Judged: p.Judged, Closed: p.Closed,
 		LatenessP99:  p99(s.Metrics, measure.Lateness),
 		AchievedRate: s.Throughput.AchievedRate, Dispatch: p.seconds(),
-		NotDue:    p.Accounting.Lost + p.Accounting.Unsent + p.Accounting.Cancelled,
+		NotDue:    p.Accounting.Lost + p.Accounting.Unsent - p.UnsentAfter + p.Accounting.Cancelled, // later turns were never offered
 		ICLMedian: median(s.Metrics, measure.ICL), TTFTMedian: median(s.Metrics, measure.TTFT), E2EMedian: median(s.Metrics, measure.E2E),
 	}
 	if s.Throughput.OfferedRate != nil {

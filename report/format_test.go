@@ -31,6 +31,10 @@ func TestFormat(t *testing.T) {
 		{percent(0), "0 %"},
 		{percent(0.34), "34 %"},
 		{percent(0.345), "34.5 %"},
+		{beyond(0.0124, 0.01, "s", seconds), "12.4 ms"},
+		{beyond(0.010002, 0.01, "s", seconds), "10.002 ms"},
+		{beyond(0.0504, 0.05, "ratio", percent), "5.04 %"},
+		{beyond(0.051, 0.05, "ratio", percent), "5.1 %"},
 	}
 	for _, tt := range tests {
 		if tt.got != tt.want {

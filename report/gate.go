@@ -144,14 +144,29 @@ func limitKind(limit string) string {
 
 // gateMessage tells value and limit with as many digits as tell them apart.
 func gateMessage(g workload.Gate, value float64, unit string) string {
-	got, limit := figureText(value, unit, 3), limitText(g, unit)
-	for digits := 4; got == limit && value != g.Value && digits <= 12; digits++ {
-		got, limit = figureText(value, unit, digits), figureText(g.Value, unit, digits)
-	}
+	got, limit := apartTexts(value, g.Value, unit)
 	if g.Holds(value) {
 		return fmt.Sprintf("%s is %s, as wanted: %s %s", g.Figure, got, g.Op, limit)
 	}
 	return fmt.Sprintf("%s is %s, wanted: %s %s", g.Figure, got, g.Op, limit)
+}
+
+// apartTexts shows two values with as many digits as tell them apart, three at least.
+func apartTexts(a, b float64, unit string) (string, string) {
+	first, second := figureText(a, unit, 3), figureText(b, unit, 3)
+	for digits := 4; first == second && a != b && digits <= 12; digits++ {
+		first, second = figureText(a, unit, digits), figureText(b, unit, digits)
+	}
+	return first, second
+}
+
+// beyond shows a value that is over a limit so that it can be seen to be.
+func beyond(value, limit float64, unit string, show func(float64) string) string {
+	text := show(value)
+	if text == show(limit) {
+		text, _ = apartTexts(value, limit, unit)
+	}
+	return text
 }
 
 func limitText(g workload.Gate, unit string) string { return figureText(g.Value, unit, 3) }

@@ -289,6 +289,22 @@ func TestLostWithoutRow(t *testing.T) {
 	}
 }
 
+// TestTurnsThatFollowAFailureAreNoOffer: a schedule offers sessions, so turns that a
+// failed one kept from being sent make up for none that left late.
+func TestTurnsThatFollowAFailureAreNoOffer(t *testing.T) {
+	in := steady().in
+	p := &in.Phases[len(in.Phases)-1]
+	p.Sessions = 400 // 20/s for 20 s, of which 200 were sent
+	p.Accounting.Planned, p.Accounting.Unsent, p.UnsentAfter = p.Accounting.Planned+300, 300, 300
+	r, err := Build(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Verdict.Reasons) != 1 || r.Verdict.Reasons[0].Figure != "achieved_rate" || r.Verdict.Reasons[0].Limit != 0.99*20 {
+		t.Errorf("got %+v, want 10/s achieved of 20/s", r.Verdict.Reasons)
+	}
+}
+
 func TestUnsentHasItsReasons(t *testing.T) {
 	in := steady().in
 	last := len(in.Phases) - 1

@@ -144,7 +144,7 @@ func (v *Verdict) judgeStage(f *Figures, s *StageFigures) {
 		}
 		v.add(Reason{
 			State: Invalid, Figure: figure, Stage: stage, Value: *value, Limit: limit,
-			Message: fmt.Sprintf("%s%s is %s, over the limit of %s%s", where, what, seconds(*value), seconds(limit), why),
+			Message: fmt.Sprintf("%s%s is %s, over the limit of %s%s", where, what, beyond(*value, limit, "s", seconds), seconds(limit), why),
 		})
 	}
 	if s.Judged {
@@ -222,11 +222,11 @@ func (v *Verdict) notice(f *Figures) {
 		v.note("not one of %d requests succeeded", f.Planned)
 	}
 	if over(f.FailRate, maxFailRate) && f.Succeeded > 0 {
-		v.note("fail_rate is %s, over 5 %%", percent(*f.FailRate))
+		v.note("fail_rate is %s, over 5 %%", beyond(*f.FailRate, maxFailRate, "ratio", percent))
 	}
 	for _, a := range f.Agents {
 		if over(a.CPUMax, maxCPU) {
-			v.note("agent %s used %s of its CPU quota, over 90 %%", a.Name, percent(*a.CPUMax))
+			v.note("agent %s used %s of its CPU quota, over 90 %%", a.Name, beyond(*a.CPUMax, maxCPU, "ratio", percent))
 		}
 		if starved(&a) {
 			v.note("agent %s was starved: its threads waited %s for a processor and had one for %s; what it sent was late by that, and without kernel stamps what it received, too", a.Name, seconds(*a.CPUWait), seconds(*a.CPUSeconds))
@@ -250,7 +250,7 @@ func starved(a *AgentFigures) bool {
 
 func (v *Verdict) noticeTokens(f *Figures) {
 	if !f.CacheAsked && over(f.CachedShare, maxCachedShare) {
-		v.note("%s of input tokens came from the endpoint's prefix cache, over 5 %%, and none were asked for; --nonce run, another --seed or --flush-cache avoids that", percent(*f.CachedShare))
+		v.note("%s of input tokens came from the endpoint's prefix cache, over 5 %%, and none were asked for; --nonce run, another --seed or --flush-cache avoids that", beyond(*f.CachedShare, maxCachedShare, "ratio", percent))
 	}
 	switch {
 	case f.CacheWanted == nil || f.Succeeded == 0:
@@ -265,7 +265,7 @@ func (v *Verdict) noticeTokens(f *Figures) {
 			number(*f.OutputTokens), number(*f.OutputAsked), percent(math.Abs(*f.OutputTokens / *f.OutputAsked - 1)))
 	}
 	if over(f.TokenizerDrift, maxTokenizerDrift) {
-		v.note("usage and tokenizer differ by %s, over 1 %%", percent(*f.TokenizerDrift))
+		v.note("usage and tokenizer differ by %s, over 1 %%", beyond(*f.TokenizerDrift, maxTokenizerDrift, "ratio", percent))
 	}
 }
 
