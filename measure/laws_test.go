@@ -271,14 +271,22 @@ func TestJoinedBinsKeepTheirPlace(t *testing.T) {
 			line.at(nanos).tokens++
 			line.edge(nanos).flight++
 		}
+		parts := []timeline{newTimeline(), newTimeline()}
+		for _, nanos := range at {
+			part := &parts[rapid.IntRange(0, 1).Draw(t, "part")]
+			part.at(nanos).tokens++
+			part.edge(nanos).flight++
+		}
+		parts[0].merge(&parts[1])
 		want := timeline{width: line.width}
 		for _, nanos := range at {
 			want.bin(nanos/line.width).tokens++
 			want.bin((nanos+line.width-1)/line.width).flight++
 		}
 		for i := range max(len(line.bins), len(want.bins)) {
-			if got, want := *line.bin(int64(i)), *want.bin(int64(i)); got != want {
-				t.Fatalf("bin %d of %d ns: %+v, want %+v", i, line.width, got, want)
+			got, merged, want := *line.bin(int64(i)), *parts[0].bin(int64(i)), *want.bin(int64(i))
+			if got != want || merged != want || parts[0].width != line.width {
+				t.Fatalf("bin %d of %d ns: %+v, merged %+v, want %+v", i, line.width, got, merged, want)
 			}
 		}
 	})

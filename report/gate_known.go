@@ -247,9 +247,11 @@ func impossible(keys []key, spec *workload.Spec) string {
 		stages = []workload.Stage{*stageAt(stages, keys[1])}
 		keys = keys[2:]
 	}
-	closed := true
+	closed, offers := true, true
 	for i := range stages {
-		closed = closed && stages[i].Concurrency != nil
+		s := &stages[i]
+		closed = closed && s.Concurrency != nil
+		offers = offers && s.Concurrency == nil && (s.Rate == nil || !s.Rate.Inf())
 	}
 	names := tail(keys)
 	of := func(f measure.Figure) bool { return strings.HasPrefix(names, "metrics."+string(f)+".") }
@@ -258,6 +260,8 @@ func impossible(keys []key, spec *workload.Spec) string {
 		return "replies are not streamed"
 	case closed && (of(measure.TTFTFromSchedule) || of(measure.E2EFromSchedule) || names == "throughput.offered_rate"):
 		return "a closed loop has no schedule"
+	case !offers && names == "throughput.offered_rate":
+		return "neither a closed loop nor a rate of inf offers one"
 	case (names == "slo.attainment" || names == "slo.goodput_rps") && !objectives(spec.SLO).Any():
 		return "no objectives are given (--slo)"
 	}
