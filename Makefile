@@ -221,6 +221,13 @@ $(BIN)/vegeta: tools/peers/go.mod
 	CGO_ENABLED=0 $(GO) build -C tools/peers -o ../../$(BIN)/ github.com/tsenart/vegeta/v12
 	@touch $@
 
+# Its many modules would move vegeta's, which is to be as its makers released it. It
+# takes minutes to compile: make bench does not ask for it, and uses it once it is there.
+$(BIN)/k6: tools/peers/k6/go.mod
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(GO) build -C tools/peers/k6 -o ../../../$(BIN)/ go.k6.io/k6
+	@touch $@
+
 $(BIN)/protoc-gen-stampededoc: tools/go.mod $(wildcard tools/protoc-gen-stampededoc/*.go)
 	@mkdir -p $(BIN)
 	$(GO) build -C tools -o ../$@ ./protoc-gen-stampededoc

@@ -61,7 +61,7 @@ func (f figures) compare(l *load, accounts, artefacts string) error {
 func (f figures) served(records []simulate.Record) {
 	served, tokens := 0, 0
 	var first, last, lastCame, firstWent int64
-	var late []int64
+	var late, write []int64
 	for i := range records {
 		r := &records[i]
 		if r.Status == simulate.StatusServed {
@@ -78,10 +78,12 @@ func (f figures) served(records []simulate.Record) {
 		lastCame = max(lastCame, r.Arrival)
 		if r.FirstToken != 0 {
 			late = append(late, r.FirstToken-r.FirstDue)
+			write = append(write, r.FirstWriteNanos)
 		}
 	}
 	f["requests"], f["served"], f["tokens"] = float64(len(records)), float64(served), float64(tokens)
 	f.spread("simulator_lateness", late)
+	f.spread("first_write", write)
 	f["most_at_once"] = float64(mostAtOnce(records))
 	f["all_at_once_s"] = float64(max(0, firstWent-lastCame)) / 1e9
 	if served > 0 {

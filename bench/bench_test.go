@@ -146,6 +146,38 @@ func TestSpecsAreAccepted(t *testing.T) {
 	}
 }
 
+// TestOtherToolsDoTheSame: what others are told is the load, and they trust the
+// simulator as Stampede does.
+func TestOtherToolsDoTheSame(t *testing.T) {
+	open, shut, secure := acceptance(), load{Concurrency: 32, Duration: 6 * time.Second, Tokens: 64}, acceptance()
+	secure.TLS, secure.HTTP2 = true, true
+	for name, c := range map[string]struct {
+		l    load
+		want []string
+	}{
+		"open": {open, []string{`"executor":"constant-arrival-rate"`, `"rate":200`, `"timeUnit":"1s"`, `"duration":"15s"`, `"preAllocatedVUs":149`, `"maxVUs":596`, `"http://a/v1/chat/completions"`, `\"max_tokens\":64`}},
+		"shut": {shut, []string{`"executor":"constant-vus"`, `"vus":32`, `"duration":"6s"`, `"insecureSkipTLSVerify":false`}},
+		"tls":  {secure, []string{`"insecureSkipTLSVerify":true`}},
+	} {
+		script, err := c.l.k6Script("http://a/v1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(string(script), want) {
+				t.Errorf("%s: no %s in %s", name, want, script)
+			}
+		}
+	}
+	args := strings.Join(secure.simulator("127.0.0.1:0", filepath.Join("dir", "account")), " ")
+	if !strings.Contains(args, "--tls-ca-out "+caFile("dir")) || !strings.Contains(args, "--http2 only") {
+		t.Errorf("the simulator is told %s", args)
+	}
+	if args := strings.Join(open.simulator("127.0.0.1:0", "account"), " "); strings.Contains(args, "tls") || strings.Contains(args, "http2") {
+		t.Errorf("the simulator is told %s", args)
+	}
+}
+
 func TestArguments(t *testing.T) {
 	for _, args := range []string{"--runs 0", "--time 0", "more", "--nonsense"} {
 		if _, err := parse(strings.Fields(args), io.Discard); err == nil {

@@ -60,7 +60,7 @@ func sendApart(ctx context.Context, b *bench, l load, dir, url string) (client, 
 		}
 	}
 	if err == nil {
-		client, err = finish(ctx, lawful, b.stampede, "run", "-f", spec, "--controller", addr, "--agents", strconv.Itoa(n), "--out", dir, "--no-progress")
+		client, err = finish(ctx, nil, lawful, b.stampede, "run", "-f", spec, "--controller", addr, "--agents", strconv.Itoa(n), "--out", dir, "--no-progress")
 	}
 	agents, endErr := endAll(workers)
 	return client, agents, errors.Join(err, endErr)

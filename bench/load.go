@@ -23,6 +23,8 @@ type load struct {
 	TTFT, ITL   time.Duration
 	Blast       bool // the simulator writes a reply at once
 	TokenTimes  bool // and keeps the instant of each token
+	TLS         bool // over TLS
+	HTTP2       bool // which speaks HTTP/2 alone
 	Busy        bool // beside as many busy processes as there are cores
 	Agents      int  // processes that send, where they have one of their own; 0 is 1
 	Simulators  int  // processes that answer, on one port; 0 is 1
@@ -44,17 +46,25 @@ func against(name string, l load, send sender) tool {
 func stampede(l load) tool { return against("stampede", l, sendStampede) }
 func vegeta(l load) tool   { return against("vegeta", l, sendVegeta) }
 func wrk(l load) tool      { return against("wrk", l, sendWrk) }
+func k6(l load) tool       { return against("k6", l, sendK6) }
+
+// caFile is where the simulator of a run writes the CA to trust.
+func caFile(dir string) string { return filepath.Join(dir, "ca.pem") }
 
 // measure sends the load to a fresh simulator and holds what the tool reports
 // against the simulator's account.
 func (l *load) measure(ctx context.Context, b *bench, dir string, send sender) (figures, error) {
 	sims, addr, err := l.simulate(ctx, b, dir)
+	scheme := "http://"
+	if l.TLS {
+		scheme = "https://"
+	}
 	var used cost
 	var artefacts string
 	if err == nil {
 		var stop func()
 		if stop, err = l.keepBusy(ctx); err == nil {
-			used, artefacts, err = send(ctx, b, *l, dir, "http://"+addr+"/v1")
+			used, artefacts, err = send(ctx, b, *l, dir, scheme+addr+"/v1")
 			stop()
 		}
 	}
@@ -99,6 +109,12 @@ func (l *load) simulator(addr, account string) []string {
 		"--ttft", l.TTFT.String(), "--itl", l.ITL.String(), "--tokens", strconv.Itoa(l.Tokens)}
 	if l.Blast {
 		args = append(args, "--blast")
+	}
+	if l.TLS {
+		args = append(args, "--tls-ca-out", caFile(filepath.Dir(account)))
+	}
+	if l.HTTP2 {
+		args = append(args, "--http2", "only")
 	}
 	if l.TokenTimes {
 		args = append(args, "--token-times")

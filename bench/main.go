@@ -1,6 +1,6 @@
 // Command bench runs workloads with real processes and holds what Stampede
-// reports against the simulator's own account, request by request. Where vegeta or
-// wrk is at hand it does the same work with them, in turn, and compares. It is not
+// reports against the simulator's own account, request by request. Where vegeta, k6
+// or wrk is at hand it does the same work with them, in turn, and compares. It is not
 // the Go micro-benchmarks, which live beside the code they measure.
 //
 // Each run has a fresh simulator process. Medians over the runs are shown; ratios
@@ -38,6 +38,7 @@ type options struct {
 	time     float64 // scale of durations
 	stampede string  // binary; built when empty
 	vegeta   string  // binary; looked up when empty
+	k6       string
 	wrk      string
 	out      string // folder for the JSON
 }
@@ -85,6 +86,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.Float64Var(&o.time, "time", 1, "scale of the workloads' durations")
 	f.StringVar(&o.stampede, "stampede", "", "stampede `binary` (default: built from this repository)")
 	f.StringVar(&o.vegeta, "vegeta", "", "vegeta `binary` (default: the one on PATH; without one there is no comparison)")
+	f.StringVar(&o.k6, "k6", "", "k6 `binary` (default: likewise)")
 	f.StringVar(&o.wrk, "wrk", "", "wrk `binary` (default: likewise)")
 	f.StringVar(&o.out, "out", "results", "`folder` for the JSON")
 	if err := f.Parse(args); err != nil {
@@ -177,11 +179,10 @@ func describe(w io.Writer, all []workload) {
 
 // findBinaries builds stampede and looks up what it is compared with.
 func (o *options) findBinaries(ctx context.Context, dir string, stderr io.Writer) error {
-	if o.vegeta == "" {
-		o.vegeta, _ = exec.LookPath("vegeta")
-	}
-	if o.wrk == "" {
-		o.wrk, _ = exec.LookPath("wrk")
+	for name, binary := range map[string]*string{"vegeta": &o.vegeta, "k6": &o.k6, "wrk": &o.wrk} {
+		if *binary == "" {
+			*binary, _ = exec.LookPath(name)
+		}
 	}
 	if o.stampede != "" {
 		return nil

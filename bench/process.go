@@ -91,10 +91,11 @@ func endAll(list []*process) (all cost, err error) {
 	return all, err
 }
 
-// finish runs a command to its end; lawful are the exit codes other than 0 that
-// are no failure.
-func finish(ctx context.Context, lawful []int, name string, args ...string) (cost, error) {
+// finish runs a command to its end, in this environment and env; lawful are the exit
+// codes other than 0 that are no failure.
+func finish(ctx context.Context, env []string, lawful []int, name string, args ...string) (cost, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = patience
 	var output strings.Builder

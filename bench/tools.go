@@ -21,7 +21,11 @@ func sendStampede(ctx context.Context, b *bench, l load, dir, url string) (cost,
 	if err != nil {
 		return cost{}, "", err
 	}
-	used, err := finish(ctx, lawful, b.stampede, "run", "-f", spec, "--out", dir, "--no-progress")
+	var env []string
+	if l.TLS {
+		env = []string{"SSL_CERT_FILE=" + caFile(dir)}
+	}
+	used, err := finish(ctx, env, lawful, b.stampede, "run", "-f", spec, "--out", dir, "--no-progress")
 	return used, dir, err
 }
 
@@ -51,7 +55,10 @@ func sendVegeta(ctx context.Context, b *bench, l load, dir, url string) (cost, s
 	if n := l.Concurrency; n > 0 {
 		args = append(args, "-workers="+strconv.Itoa(n), "-max-workers="+strconv.Itoa(n))
 	}
-	used, err := finish(ctx, nil, b.vegeta, args...)
+	if l.TLS {
+		args = append(args, "-root-certs="+caFile(dir), "-http2="+strconv.FormatBool(l.HTTP2))
+	}
+	used, err := finish(ctx, nil, nil, b.vegeta, args...)
 	return used, "", err
 }
 
@@ -69,7 +76,7 @@ func sendWrk(ctx context.Context, b *bench, l load, dir, url string) (cost, stri
 	if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
 		return cost{}, "", err
 	}
-	used, err := finish(ctx, nil, b.wrk, "-t"+strconv.Itoa(min(2, runtime.NumCPU())), "-c"+strconv.Itoa(l.Concurrency),
+	used, err := finish(ctx, nil, nil, b.wrk, "-t"+strconv.Itoa(min(2, runtime.NumCPU())), "-c"+strconv.Itoa(l.Concurrency),
 		"-d"+strconv.Itoa(max(1, int(l.Duration.Seconds()))), "-s", script, url+"/chat/completions")
 	return used, "", err
 }

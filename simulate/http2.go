@@ -115,6 +115,7 @@ func (c *conn) readHTTP2(r *http.Request) (request, bool) {
 		return request{}, false
 	}
 	c.head.method, c.head.path, c.head.minor = r.Method, r.URL.Path, -1
+	c.head.fields = append(c.head.fields, field{"Host", r.Host})
 	for name, values := range r.Header {
 		for _, v := range values {
 			c.head.fields = append(c.head.fields, field{name, v})

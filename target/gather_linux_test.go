@@ -15,10 +15,10 @@ func TestGauge(t *testing.T) {
 		n     int   // sockets that the wait reported
 		want  bool
 	}{
-		{gatherClose, 1, false}, {gatherClose, 5, false}, {gatherClose / 4, 1, true}, // two in quick succession
-		{gatherClose, 3, true}, {gatherClose, 2, true}, {10 * gatherClose, 0, true},
-		{gatherClose, 1, false}, // one alone was not worth the wait
-		{gatherClose / 4, 1, true},
+		{gather, 1, false}, {gather, 5, false}, {gather / 4, 1, true}, // two in quick succession
+		{gather, 3, true}, {gather, 2, true}, {10 * gather, 0, true},
+		{gather, 1, false}, // one alone was not worth the wait
+		{gather / 4, 1, true},
 	} {
 		now += step.after
 		p.now = now

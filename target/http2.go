@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stampede-bench/stampede/internal/clock"
@@ -111,7 +112,9 @@ func (h *http2) exchange(c *Call) {
 	h.cl.complete(c)
 }
 
-// roundTrip sends the request, whose bytes are those of HTTP/1.1.
+// roundTrip sends the request, whose bytes are those of HTTP/1.1. It counts as sent
+// when the last field of its head was encoded, which the write follows: the transport
+// has a goroutine of its own for that, and gives out its connection long before.
 func (h *http2) roundTrip(ctx context.Context, c *Call) (*http.Response, error) {
 	req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(c.req)))
 	if err != nil {
@@ -122,13 +125,21 @@ func (h *http2) roundTrip(ctx context.Context, c *Call) (*http.Response, error) 
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.URL.Scheme, req.URL.Host = "https", h.cl.base.Host
 	x := c.x
-	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-		x.Sent, x.Reused = clock.Now(), info.Reused
-		if !info.Reused {
-			x.ConnectNanos = x.Sent - c.started
-		}
-	}}
-	return h.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	var encoded atomic.Int64
+	trace := &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			x.Sent, x.Reused = clock.Now(), info.Reused
+			if !info.Reused {
+				x.ConnectNanos = x.Sent - c.started
+			}
+		},
+		WroteHeaderField: func(string, []string) { encoded.Store(clock.Now()) },
+	}
+	resp, err := h.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	if at := encoded.Load(); at > 0 {
+		x.Sent = at
+	}
+	return resp, err
 }
 
 // parsed enters a response whose head net/http has read.

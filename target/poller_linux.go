@@ -16,7 +16,10 @@ import (
 const (
 	pollEvents = 512
 	readBytes  = 128 << 10
-	readsATurn = 4                           // reads of one connection before others get their turn; to parse what one returns takes up to 0.3 ms
+	readsATurn = 4 // reads of one connection before others get their turn; to parse what one returns takes up to 0.3 ms
+	// gather is how long arrivals lie that are let gather; less than tick, so that it
+	// widens no interval.
+	gather     = int64(300 * time.Microsecond)
 	yieldEvery = int64(8 * time.Millisecond) // the runtime's patience is 10 ms
 )
 
@@ -47,7 +50,6 @@ type poller struct {
 	now     int64 // last reading of the clock
 	quiet   int64 // sockets that the last wait did not report were empty then
 	woken   int64 // when the last wait returned with something
-	rested  int64 // how long arrivals may have lain on purpose
 	crowded bool  // replies come faster than is worth waking up for each
 	watch   watch
 	stamps  stamper
@@ -183,13 +185,11 @@ func (p *poller) stop() {
 // sockets are then read for one wake-up, which is what costs most. When they came is
 // known from their stamps all the same.
 func (p *poller) rest() {
-	p.rested = 0
 	if !p.relaxed || len(p.unread) > 0 || p.inflight.Load() == 0 {
 		return
 	}
 	now := clock.Now()
-	if left := p.woken + p.watch.gather() - now; p.crowded && left > 0 {
-		p.rested = left
+	if left := p.woken + gather - now; p.crowded && left > 0 {
 		ts := unix.NsecToTimespec(left)
 		_, _, _ = unix.Syscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
 	}
@@ -203,7 +203,7 @@ func (p *poller) gauge(n int) {
 	if p.crowded {
 		p.crowded = n > 1
 	} else {
-		p.crowded = p.now-p.woken < gatherClose/2
+		p.crowded = p.now-p.woken < gather/2
 	}
 	p.woken = p.now
 }
@@ -308,7 +308,7 @@ func (p *poller) read(k *conn, w *fdWire, ev uint32) (o outcome) {
 		}
 		a := p.stamps.arrival(pair, stamp, bound)
 		if a.kernel {
-			p.cl.keptWaiting(a.lag-p.rested, pair.Mono)
+			p.cl.keptWaiting(a.lag, pair.Mono)
 		}
 		o = o.or(p.take(k, w, p.in.buf[:n], a))
 		p.watch.read(k.reply.shared)

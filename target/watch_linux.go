@@ -10,10 +10,6 @@ const (
 	// streams started a second, spent to find nothing; see BenchmarkTick.
 	tickClose = 500 * time.Microsecond
 	tickWide  = 4 * time.Millisecond
-	// gatherClose and gatherWide are how long arrivals lie that are let gather; less
-	// than the tick, so that it widens no interval.
-	gatherClose = int64(300 * time.Microsecond)
-	gatherWide  = int64(900 * time.Microsecond)
 
 	watchPeriod = int64(time.Second)
 	// Of token chunks, those in shared reads may be one in so many before a poller
@@ -44,14 +40,6 @@ func (w *watch) read(chunks int32) {
 
 func (w *watch) sharing() bool {
 	return w.shared > sharedLeast && w.shared*sharedShare > w.chunks
-}
-
-// gather is how long to let arrivals lie.
-func (w *watch) gather() int64 {
-	if w.wide {
-		return gatherWide
-	}
-	return gatherClose
 }
 
 // tick is how long to sleep at most. A period in which hardly a token came decides
