@@ -120,7 +120,7 @@ func (s *sampleReport) stage(k key) *unknownFigure {
 	names := stageNames(s.r)
 	if !element(reflect.ValueOf(s.r.Stages), k).IsValid() {
 		if k.name != "" && strings.Trim(k.name, "0123456789") == "" && !k.quoted {
-			return &unknownFigure{fmt.Sprintf("there is no stage %s", k.name), fmt.Sprintf("there are %d, from 0", len(names))}
+			return &unknownFigure{fmt.Sprintf("there is no stage %s", k.name), stagesThere(len(names))}
 		}
 		return &unknownFigure{fmt.Sprintf("there is no stage %q", k.name), "the stages are " + strings.Join(names, ", ")}
 	}
@@ -293,4 +293,11 @@ func stageAt(stages []workload.Stage, k key) *workload.Stage {
 		}
 	}
 	return &stages[0]
+}
+
+func stagesThere(n int) string {
+	if n == 1 {
+		return "there is one, stages[0]"
+	}
+	return fmt.Sprintf("there are %d, from 0", n)
 }

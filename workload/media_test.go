@@ -32,6 +32,7 @@ func TestMediaIsChecked(t *testing.T) {
 		"no tools":           {func(s *Spec) { s.Dataset.Tools = "0" }, "dataset.tools: must be from 1 to 1000 tools"},
 		"tools, no list":     {func(s *Spec) { s.Dataset.Tools = "{}" }, "dataset.tools: must be a JSON list of tools"},
 		"tools, no type":     {func(s *Spec) { s.Dataset.Tools = `[{"function":{}}]` }, "dataset.tools: tool 0: has no type"},
+		"choice of none":     {func(s *Spec) { s.Dataset.Tools, s.Dataset.ToolChoice = "2", "find_recipes" }, `dataset.tool_choice: must be one of auto, none, required, find_weather, find_flights, got "find_recipes"`},
 		"choice alone":       {func(s *Spec) { s.Dataset.ToolChoice = "auto" }, "dataset.tool_choice: must come with tools"},
 		"tools for rerank":   {func(s *Spec) { s.Dataset.Tools, s.Endpoint.API = "1", APIRerank }, "dataset.tools: is for the API chat, not for rerank"},
 		"batch":              {func(s *Spec) { s.Dataset.BatchSize, s.Endpoint.API = 8, APIEmbeddings }, ""},

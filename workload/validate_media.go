@@ -48,8 +48,10 @@ func (c *checker) media(d *Dataset) {
 		}
 	}
 	if d.Tools != "" {
-		_, err := d.ToolList()
-		c.fail("dataset.tools", err)
+		list, err := d.ToolList()
+		if c.fail("dataset.tools", err); err == nil {
+			c.toolChoice(d.ToolChoice, list)
+		}
 	}
 	c.line("dataset.tool_choice", d.ToolChoice, 200)
 	if d.ToolChoice != "" && d.Tools == "" {
@@ -59,6 +61,23 @@ func (c *checker) media(d *Dataset) {
 	if d.BatchSize > 1 && !d.Synthetic() {
 		c.badHint("dataset.batch_size", "each message of a row is an input", "is for synthetic data")
 	}
+}
+
+// toolChoice refuses a tool that is not there.
+func (c *checker) toolChoice(choice string, list json.RawMessage) {
+	var tools []struct {
+		Function struct{ Name string }
+	}
+	if choice == "" || json.Unmarshal(list, &tools) != nil {
+		return
+	}
+	allowed := []string{"auto", "none", "required"}
+	for _, t := range tools {
+		if t.Function.Name != "" {
+			allowed = append(allowed, t.Function.Name)
+		}
+	}
+	c.oneOf("dataset.tool_choice", choice, allowed...)
 }
 
 // ToolList is the list of tools as JSON: the one that is given, or made up.
