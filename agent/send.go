@@ -79,7 +79,7 @@ func (s *shard) deal() (next int64) {
 		if d.over {
 			s.phaseDispatched()
 		}
-		if d.entry == nil {
+		if d.entry == nil && !d.over { // what the phase leaves over may go now
 			return d.next
 		}
 	}

@@ -99,7 +99,7 @@ func (t *slots) take(now int64) dealt {
 		return dealt{over: true, next: never}
 	}
 	if len(t.free) == 0 || t.head == nil || t.head.k >= p.until.Load() {
-		return dealt{next: t.end}
+		return dealt{next: t.nextTurn()}
 	}
 	if due := t.free[0].due; due > now {
 		return dealt{next: min(due, t.end)}
@@ -134,12 +134,12 @@ func (t *slots) abandon() turnHeap {
 }
 
 // takeTurn pairs the turn that has been due longest with a free slot. When no
-// phase deals any more, any slot does. The caller holds the lock.
+// phase deals any more, any slot of the last one does. The caller holds the lock.
 func (t *slots) takeTurn(now int64) (dealt, bool) {
 	if len(t.turns) == 0 {
 		return dealt{}, false
 	}
-	slot := int32(slices.Index(t.busy, false))
+	slot := t.idle()
 	due := int64(math.MinInt64)
 	if t.phase != nil {
 		if len(t.free) == 0 || t.free[0].due > now {
@@ -155,6 +155,24 @@ func (t *slots) takeTurn(now int64) (dealt, bool) {
 	e.slot = slot
 	t.busy[slot] = true
 	return dealt{entry: e, due: max(due, e.due)}, true
+}
+
+// idle is a slot of the last phase that has no request, or -1. Where all of that
+// phase's are other shards', any slot does.
+func (t *slots) idle() int32 {
+	last := t.busy[:t.count]
+	if t.count == 0 {
+		last = t.busy
+	}
+	return int32(slices.Index(last, false))
+}
+
+// nextTurn is when a slot is due for a turn that waits, or the phase ends.
+func (t *slots) nextTurn() int64 {
+	if len(t.turns) == 0 || len(t.free) == 0 {
+		return t.end
+	}
+	return min(t.free[0].due, t.end)
 }
 
 // peek fills head if it can; false means that the phase has no more entries.

@@ -1,12 +1,14 @@
 package agent
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stampede-bench/stampede/measure"
+	"github.com/stampede-bench/stampede/schedule"
 	"github.com/stampede-bench/stampede/workload"
 	"github.com/stampede-bench/stampede/workload/dataset"
 )
@@ -193,6 +195,61 @@ func TestConcurrencyOfRequests(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestTurnsOutliveTheirPhase has a turn wait for a slot that is still thinking when the
+// phase ends: from then on no slot has to.
+func TestTurnsOutliveTheirPhase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.close()
+		b.c.period = 5 * time.Second // whose answers wake the dispatcher
+		a, end := b.agent()
+		chatting(a)
+		b.start("endpoint: {url: \"http://target/v1\", model: m}\nload: {stages: [{concurrency: 1, think_time: 20s, duration: 3s, requests: 30}]}", ref("run", 0, 1))
+		b.release("run", 0, 0, 0)
+		b.until(done, 1, time.Minute)
+		var sent []time.Duration
+		for _, s := range b.c.samples(t) {
+			sent = append(sent, time.Duration(s.Sent))
+		}
+		want := []time.Duration{0, 3 * time.Second, 4*time.Second + 10*time.Millisecond}
+		if !slices.Equal(sent, want) {
+			t.Errorf("turns were sent at %v, want %v", sent, want)
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestTurnsAfterAWiderPhase holds that turns which are left over go on the slots of the
+// last phase, not on all there ever were.
+func TestTurnsAfterAWiderPhase(t *testing.T) {
+	var s slots
+	s.drop = func(*entry) {}
+	deal := func(count int) {
+		p := &phase{Phase: &schedule.Phase{Kind: schedule.Closed}, ready: make(chan *entry)}
+		p.built.Store(true)
+		s.begin(p, count, 0, never)
+		s.take(1)
+	}
+	deal(4)
+	deal(1)
+	for range 2 {
+		s.wait(&entry{})
+	}
+	if d := s.take(1); d.entry == nil || d.entry.slot != 0 {
+		t.Errorf("the first turn got %+v", d.entry)
+	}
+	if d := s.take(1); d.entry != nil {
+		t.Errorf("the second turn got slot %d of one", d.entry.slot)
+	}
+	s.release(0, 2)
+	deal(0) // a phase with slots elsewhere alone
+	if d := s.take(2); d.entry == nil {
+		t.Error("the second turn got none")
 	}
 }
 
