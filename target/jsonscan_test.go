@@ -14,6 +14,8 @@ import (
 var events = []string{
 	`{"choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}],"usage":null}`,
 	`{"id":"x","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}`,
+	`{"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"},1]},{"type":"text","text":"yes"},"x"]}}]}`,
+	`{"choices":[{"delta":{"content":[{"thinking":"hm"},{"text":["no"]},{"thinking":[[{"text":"no"}],{"text":[]}]}]},"index":1}]}`,
 	`{"choices":[{"delta":{"content":null,"reasoning_content":"hm \"so\" \n"}}]}`,
 	`{"choices":[{"delta":{"reasoning":"a","reasoning_content":"ab"}}]}`,
 	`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"f","arguments":""}},{"function":{"arguments":"{}"}}]}}]}`,
@@ -146,10 +148,10 @@ func refChoices(s *said, choices []any, whole bool) {
 		if whole {
 			deltas = append(deltas, c["message"])
 		}
-		answers := []string{str(c["text"])}
+		answers := refTexts(s, c["text"])
 		for _, v := range deltas {
 			d := obj(v)
-			answers = append(answers, str(d["content"]))
+			answers = append(answers, refTexts(s, d["content"])...)
 			s.Text[0] += int32(len(str(d["refusal"])))
 			s.Text[1] += int32(max(len(str(d["reasoning"])), len(str(d["reasoning_content"]))))
 			fns := []any{d["function_call"]}
@@ -178,6 +180,20 @@ func refChoices(s *said, choices []any, whole bool) {
 	if s.Tokens = int32(ids); ids == 0 {
 		s.Tokens = int32(logs)
 	}
+}
+
+// refTexts are the texts of an answer, which may come as a list of parts; what was
+// thought among them counts as such.
+func refTexts(s *said, v any) (texts []string) {
+	for _, p := range arr(v) {
+		part := obj(p)
+		texts = append(texts, str(part["text"]))
+		s.Text[1] += int32(len(str(part["thinking"])))
+		for _, thought := range arr(part["thinking"]) {
+			s.Text[1] += int32(len(str(obj(thought)["text"])))
+		}
+	}
+	return append(texts, str(v))
 }
 
 func refUsage(s *said, v any) {

@@ -80,6 +80,8 @@ func TestMisbehaviour(t *testing.T) {
 		{"truncated chunk", reply(streamHead, chunk(token("x")), "50\r\ndata: {"), KindTruncated, "", 200, 1},
 		{"ends without an end mark", reply(streamHead, chunk(token("x")), chunk("")), KindTruncated, "without a finish reason", 200, 1},
 		{"ends without an end mark, until close", reply("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", token("x")), KindTruncated, "", 200, 1},
+		{"ends inside an event", reply(streamHead, chunk(token("x")), chunk("data: {\"choi"), chunk("")), KindTruncated, "inside an event", 200, 1},
+		{"ends inside an event, until close", reply("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", token("x"), "data: {\"choi"), KindTruncated, "inside an event", 200, 1},
 		{"no HTTP", reply("SSH-2.0-OpenSSH_9.2\r\n"), KindMalformed, "not an HTTP reply", 0, 0},
 		{"broken chunk", reply(streamHead, "zz\r\n"), KindMalformed, "chunk size", 200, 0},
 		{"gzip unasked", reply("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"), KindMalformed, "gzip", 200, 0},

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -252,7 +253,7 @@ func (d *openAI) length(dst []byte, asked int) []byte {
 }
 
 func (d *openAI) scan(data []byte, whole bool, ev *event) error {
-	if !whole && len(data) == 6 && string(data) == "[DONE]" {
+	if !whole && len(data) > 0 && data[0] != '{' && string(bytes.TrimSpace(data)) == "[DONE]" {
 		ev.reset()
 		ev.done = true
 		return nil

@@ -103,6 +103,7 @@ func (s *openAIScan) choices() {
 }
 
 func (s *openAIScan) choice() {
+	before := s.ev.answer
 	for ok := s.enter('{', '}'); ok; ok = s.more('}') {
 		switch string(s.key(&s.buf)) {
 		case "delta":
@@ -126,6 +127,9 @@ func (s *openAIScan) choice() {
 		default:
 			s.skip()
 		}
+	}
+	if !s.first { // its index may stand behind its text
+		s.ev.answer = before
 	}
 }
 
@@ -156,13 +160,44 @@ func (s *openAIScan) delta() {
 	s.ev.text[measure.Reasoning] += reasoning
 }
 
-// content reads a text that is the answer.
+// content reads a text that is the answer, if its choice is the first.
 func (s *openAIScan) content() {
+	if s.peek() == '[' {
+		s.parts(measure.Content)
+		return
+	}
 	var t span
 	s.text(&t)
 	s.ev.text[measure.Content] += t.size()
-	if s.first && len(t.raw) > 0 {
+	if len(t.raw) > 0 {
 		s.ev.answer = t
+	}
+}
+
+// parts reads a text that comes as a list of parts, as Mistral's thinking models write
+// it: what they think is a list of its own.
+func (s *openAIScan) parts(kind measure.ChunkKind) {
+	if s.peek() != '[' {
+		s.ev.text[kind] += s.length()
+		return
+	}
+	for ok := s.enter('[', ']'); ok; ok = s.more(']') {
+		if s.peek() != '{' {
+			s.skip()
+			continue
+		}
+		for ok := s.enter('{', '}'); ok; ok = s.more('}') {
+			switch key := string(s.key(&s.buf)); {
+			case key == "text" && kind == measure.Content && s.peek() == '"':
+				s.content()
+			case key == "text":
+				s.ev.text[kind] += s.length()
+			case key == "thinking" && kind == measure.Content:
+				s.parts(measure.Reasoning)
+			default:
+				s.skip()
+			}
+		}
 	}
 }
 

@@ -32,8 +32,14 @@ func (r *reply) event(ev sseEvent, a arrival) {
 		return
 	}
 	if err := r.drv.scan(ev.data, false, &r.ev); err != nil {
-		if string(ev.name) == "error" {
+		switch {
+		case string(ev.name) == "error":
 			r.fail(fault{KindErrorEvent, "the stream told an error: " + excerpt(ev.data)})
+			return
+		case len(bytes.TrimSpace(ev.data)) == 0: // a ping
+			return
+		case r.complete: // the stream's end cut it short
+			r.fail(fault{KindTruncated, "the stream ended inside an event: " + excerpt(ev.data)})
 			return
 		}
 		r.breakOff(a, fault{KindEvent, "an event that is " + err.Error() + ": " + excerpt(ev.data)})

@@ -27,7 +27,7 @@ type sse struct {
 	has    bool // the event has a data field
 	skipLF bool // the last line ended in CR
 	begun  bool // past a byte order mark
-	total  int  // bytes of data of the event so far
+	total  int  // bytes of data of the event so far, with the ends of its lines
 }
 
 func (s *sse) reset() {
@@ -133,7 +133,7 @@ func trimSpace(p []byte) []byte {
 }
 
 func (s *sse) addData(value []byte) {
-	s.total += len(value)
+	s.total += len(value) + 1 // its line feed
 	if !s.has && len(s.line) == 0 {
 		s.has, s.view = true, value // still in the caller's bytes
 		return

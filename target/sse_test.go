@@ -60,6 +60,19 @@ func ourEvents(stream string, n int) (events []string) {
 	return events
 }
 
+// TestSSEOfEmptyLines bounds an event whose lines hold nothing.
+func TestSSEOfEmptyLines(t *testing.T) {
+	var s sse
+	s.reset()
+	s.total = maxEvent - 2
+	for i := range 3 {
+		_, _, _, err := s.next([]byte("data:\n"))
+		if (err != nil) != (i == 2) {
+			t.Errorf("line %d: %v", i, err)
+		}
+	}
+}
+
 var streams = []string{
 	"data: a\n\ndata: b\n\n",
 	"data: a\r\n\r\ndata: b\r\n\r\n",
