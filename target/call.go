@@ -99,5 +99,6 @@ func (c *Call) again() {
 	req = append(req, c.req[:c.head]...)
 	req = append(req, header...)
 	c.req = append(req, c.req[c.head:]...)
+	c.head += len(header)
 	c.x.Attempt, c.x.Stale, c.x.FirstSent = 2, true, c.x.Sent
 }

@@ -3,11 +3,8 @@ package target
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/url"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,45 +92,6 @@ func New(cfg Config) (*Client, error) {
 	return cl, nil
 }
 
-// baseURL checks the endpoint's URL.
-func baseURL(raw string) (*url.URL, error) {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("endpoint.url: %w", errors.Unwrap(err))
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("endpoint.url: the scheme must be http or https, got %q", u.Scheme)
-	case u.Hostname() == "":
-		return nil, fmt.Errorf("endpoint.url: %q names no host", raw)
-	case u.User != nil:
-		return nil, errors.New("endpoint.url: a user name or password cannot stand in it; use endpoint.headers")
-	case !isASCII(u.Host):
-		return nil, fmt.Errorf("endpoint.url: the host %q must be given in ASCII (punycode)", u.Host)
-	}
-	if p := u.Port(); p != "" {
-		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
-			return nil, fmt.Errorf("endpoint.url: port %s must be from 1 to 65535", p)
-		}
-	}
-	return u, nil
-}
-
-// trimBase cuts the API's own path off a URL that was given in full, and the
-// slash at its end.
-func trimBase(u *url.URL, api string) {
-	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/"+api)
-	u.RawPath, u.Fragment = "", ""
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
 // tlsConfig is shared by all connections, so that sessions are resumed.
 func tlsConfig(cfg Config, base *url.URL) *tls.Config {
 	if base.Scheme != "https" {
@@ -161,16 +119,6 @@ func (cl *Client) sweepEvery() int64 {
 	return min(max(cl.timeout/64, sweepMin), sweepMax)
 }
 
-func portOf(u *url.URL) uint16 {
-	if n, err := strconv.ParseUint(u.Port(), 10, 16); err == nil {
-		return uint16(n)
-	}
-	if u.Scheme == "https" {
-		return 443
-	}
-	return 80
-}
-
 // Close gives up what is in flight, whose outcome is then measure.Cancelled, and
 // returns when all that the Client started has ended. It must not be called from
 // a done function.
@@ -186,6 +134,9 @@ func (cl *Client) Close() {
 	}
 	cl.pool.close()
 	cl.net.close()
+	if h := cl.h2.Load(); h != nil {
+		h.close()
+	}
 }
 
 // Start implements Doer.
@@ -241,13 +192,9 @@ func (cl *Client) resend(c *Call) {
 	cl.stats.stale.Add(1)
 	c.again()
 	c.started = clock.Now()
-	cl.life.RLock()
-	defer cl.life.RUnlock()
-	if cl.closed {
-		go cl.refuse(c, fault{KindCancelled, "given up before it was sent again"})
-		return
+	if !cl.enter(func() { cl.dialFor(c) }) {
+		cl.refuse(c, fault{KindCancelled, "given up before it was sent again"})
 	}
-	cl.tasks.Go(func() { cl.dialFor(c) })
 }
 
 // refuse ends a call that never got a connection.

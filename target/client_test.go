@@ -359,6 +359,7 @@ func TestNewRefuses(t *testing.T) {
 		"api":            {func(c *Config) { c.Endpoint.API = "responses" }, "chat, completions"},
 		"header name":    {func(c *Config) { c.Endpoint.Headers = workload.Headers{"a b": "x"} }, `"a b"`},
 		"header value":   {func(c *Config) { c.Endpoint.Headers = workload.Headers{"A": "x\r\nB: y"} }, "control character"},
+		"header twice":   {func(c *Config) { c.Endpoint.Headers = workload.Headers{"X-A": "1", "x-a": "2"} }, "twice"},
 		"framing header": {func(c *Config) { c.Endpoint.Headers = workload.Headers{"content-length": "1"} }, "set by stampede itself"},
 		"timeout":        {func(c *Config) { c.Timeout = -1 }, "negative"},
 		"extra body":     {func(c *Config) { c.Sampling.ExtraBody = workload.ExtraBody{"f": func() {}} }, "extra_body.f"},

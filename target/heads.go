@@ -34,7 +34,7 @@ func newHeads(cl *Client) (h heads, err error) {
 		accept = "text/event-stream"
 	}
 	all := []header{
-		{"Host", cl.base.Host},
+		{"Host", hostOf(cl.base)},
 		{"User-Agent", "stampede/" + version()},
 		{"Accept", accept},
 		{"Accept-Encoding", "identity"},
@@ -65,9 +65,12 @@ func override(ours []header, extra workload.Headers) ([]header, error) {
 		names = append(names, name)
 	}
 	sort.Strings(names)
-	for _, name := range names {
+	for i, name := range names {
 		if err := checkHeader(name, extra[name]); err != nil {
 			return nil, err
+		}
+		if contains(names[:i], name) {
+			return nil, fmt.Errorf("endpoint.headers: %s is there twice, as case makes no difference", name)
 		}
 	}
 	all := ours[:0:0]
@@ -125,19 +128,7 @@ func printable(value string) bool {
 	return true
 }
 
-// target is the request target for a path: relative to the base URL, or with a
-// leading slash from the host's root.
-func (cl *Client) target(path string) string {
-	to := *cl.base
-	if strings.HasPrefix(path, "/") {
-		to.Path, to.RawPath = path, ""
-	} else {
-		to.Path, to.RawPath = to.Path+"/"+path, ""
-	}
-	return to.RequestURI()
-}
-
-// head appends what is particular to one request, and ends the head. It returns
+// appendHead appends what is particular to one request, and ends the head. It returns
 // where the empty line begins.
 func appendHead(dst []byte, id string, length int) (all []byte, head int) {
 	if id != "" {

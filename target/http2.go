@@ -29,11 +29,52 @@ type http2 struct {
 	cl        *Client
 	transport *http.Transport
 	buffers   sync.Pool
+
+	mu    sync.Mutex
+	conns map[*http2Conn]bool // open; nil once they are closed for good
+}
+
+// http2Conn is a connection that the transport has.
+type http2Conn struct {
+	net.Conn
+	h *http2
+}
+
+// Close implements net.Conn.
+func (c *http2Conn) Close() error {
+	c.h.mu.Lock()
+	delete(c.h.conns, c)
+	c.h.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// keep notes an open connection; false when the client is closed.
+func (h *http2) keep(c *http2Conn) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.conns == nil {
+		return false
+	}
+	h.conns[c] = true
+	return true
+}
+
+// close closes all connections. The transport would let those go on that have been
+// idle since a moment ago.
+func (h *http2) close() {
+	h.transport.CloseIdleConnections()
+	h.mu.Lock()
+	conns := h.conns
+	h.conns = nil
+	h.mu.Unlock()
+	for c := range conns {
+		_ = c.Conn.Close()
+	}
 }
 
 // speakHTTP2 has all requests from now on go over HTTP/2.
 func (cl *Client) speakHTTP2() {
-	h := &http2{cl: cl, transport: &http.Transport{
+	h := &http2{cl: cl, conns: map[*http2Conn]bool{}, transport: &http.Transport{
 		Protocols: new(http.Protocols), TLSClientConfig: cl.tls.Clone(), DisableCompression: true,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 	}}
@@ -41,9 +82,7 @@ func (cl *Client) speakHTTP2() {
 	h.transport.TLSClientConfig.NextProtos = nil // the transport's to say
 	h.transport.DialContext = h.dial
 	h.buffers.New = func() any { b := make([]byte, portableRead); return &b }
-	if cl.h2.CompareAndSwap(nil, h) {
-		context.AfterFunc(cl.ctx, h.transport.CloseIdleConnections)
-	}
+	cl.h2.CompareAndSwap(nil, h)
 }
 
 // saysOnlyHTTP2 recognizes the alert of a server that was offered HTTP/1.1.
@@ -68,7 +107,11 @@ func (h *http2) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		stopOne()
 		if err == nil {
 			h.cl.stats.opened.Add(1)
-			return c, nil
+			k := &http2Conn{c, h}
+			if !h.keep(k) {
+				_ = c.Close()
+			}
+			return k, nil
 		}
 		if f = connectFault(to, err); ctx.Err() != nil {
 			break
@@ -81,12 +124,17 @@ func (h *http2) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // start sends c; the caller holds cl.life.
 func (h *http2) start(c *Call) { h.cl.tasks.Go(func() { h.exchange(c) }) }
 
+// bounded is the context of one request.
+func (h *http2) bounded() (context.Context, context.CancelFunc) {
+	if h.cl.timeout > 0 {
+		return context.WithTimeout(h.cl.ctx, time.Duration(h.cl.timeout))
+	}
+	return context.WithCancel(h.cl.ctx)
+}
+
 // exchange sends c and reads its reply.
 func (h *http2) exchange(c *Call) {
-	ctx, stop := context.WithCancel(h.cl.ctx)
-	if h.cl.timeout > 0 {
-		ctx, stop = context.WithTimeout(h.cl.ctx, time.Duration(h.cl.timeout))
-	}
+	ctx, stop := h.bounded()
 	defer stop()
 	if !c.waitDial(stop) {
 		h.cl.refuse(c, fault{KindCancelled, "given up before it was sent"})
@@ -128,6 +176,10 @@ func (h *http2) roundTrip(ctx context.Context, c *Call) (*http.Response, error) 
 	var encoded atomic.Int64
 	trace := &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
+			if at := encoded.Load(); at > 0 && x.FirstSent == measure.Absent { // the server did not take it
+				x.Attempt, x.Stale, x.FirstSent = 2, true, at
+				h.cl.stats.stale.Add(1)
+			}
 			x.Sent, x.Reused = clock.Now(), info.Reused
 			if !info.Reused {
 				x.ConnectNanos = x.Sent - c.started

@@ -1,14 +1,17 @@
 package target
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -160,6 +163,70 @@ func TestOnlyHTTP2GivesUp(t *testing.T) {
 		}
 	default:
 		t.Error("Close returned before the request was given up")
+	}
+	waitFor(t, "nothing reads the connection", func() bool {
+		all := make([]byte, 1<<20)
+		return !bytes.Contains(all[:runtime.Stack(all, true)], []byte("lientConnReadLoop"))
+	})
+}
+
+// refuseFirst speaks just enough HTTP/2 to refuse the first stream after a pause and to
+// answer those that follow.
+func refuseFirst(c net.Conn, pause time.Duration) {
+	defer c.Close()
+	frame := func(kind, flags byte, stream uint32, payload string) {
+		head := []byte{0, byte(len(payload) >> 8), byte(len(payload)), kind, flags}
+		_, _ = c.Write(append(binary.BigEndian.AppendUint32(head, stream), payload...))
+	}
+	const data, headers, rst, settings = 0, 1, 3, 4
+	_, _ = io.ReadFull(c, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")))
+	frame(settings, 0, 0, "")
+	for n, head := 0, make([]byte, 9); ; {
+		if _, err := io.ReadFull(c, head); err != nil {
+			return
+		}
+		_, _ = io.CopyN(io.Discard, c, int64(head[0])<<16|int64(head[1])<<8|int64(head[2]))
+		if head[3] != headers {
+			continue
+		}
+		stream := binary.BigEndian.Uint32(head[5:])
+		if n++; n == 1 {
+			time.Sleep(pause)
+			frame(rst, 0, stream, "\x00\x00\x00\x07") // REFUSED_STREAM
+			continue
+		}
+		frame(headers, 4, stream, "\x88\x0f\x10\x11text/event-stream") // :status 200, content-type
+		frame(data, 1, stream, token("a")+finish+doneMark)
+	}
+}
+
+// TestHTTP2Refused has net/http open a refused stream once more: that is a resend.
+func TestHTTP2Refused(t *testing.T) {
+	const pause = 30 * time.Millisecond
+	cert, roots := testCertificate(t)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go refuseFirst(c, pause)
+		}
+	}()
+	cfg := configFor("https://" + l.Addr().String() + "/v1")
+	cfg.TLS = &tls.Config{RootCAs: roots}
+	cl := newClient(t, cfg)
+	x, err := ask(t, cl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.Attempt != 2 || !x.Stale || x.FirstSent == measure.Absent || time.Duration(x.Sent-x.FirstSent) < pause || cl.Stats().Stale != 1 {
+		t.Errorf("attempt %d, stale %v, first sent at %d, then at %d, %+v", x.Attempt, x.Stale, x.FirstSent, x.Sent, cl.Stats())
 	}
 }
 

@@ -123,6 +123,17 @@ func (cl *Client) place(c *Call) {
 	}
 }
 
+// replace places a call once more; false when it is too late.
+func (cl *Client) replace(c *Call) bool {
+	cl.life.RLock()
+	defer cl.life.RUnlock()
+	if cl.closed {
+		return false
+	}
+	cl.place(c)
+	return true
+}
+
 // give hands a connection without a request to the first in line, or to the pool.
 func (cl *Client) give(k *conn, used bool) {
 	kept, c := cl.pool.put(k, used)
@@ -135,13 +146,9 @@ func (cl *Client) give(k *conn, used bool) {
 		if used {
 			cl.pool.closedIdle(k, clock.Now(), true)
 		}
-		cl.life.RLock()
-		defer cl.life.RUnlock()
-		if cl.closed {
-			cl.tasks.Go(func() { cl.refuse(c, fault{KindCancelled, "given up while it waited for a connection"}) })
-			return
+		if !cl.replace(c) {
+			cl.refuse(c, fault{KindCancelled, "given up while it waited for a connection"})
 		}
-		cl.place(c)
 	case !kept:
 		k.abort()
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -74,10 +75,7 @@ func (pn *pollNetwork) connect(ctx context.Context, to addrPort) (*conn, fault) 
 			return nil, onlyHTTP2Fault(pn.cl.addrs.host)
 		}
 	}
-	k.mu.Lock()
-	w.dialing.Store(false)
-	w.ctx = nil
-	k.mu.Unlock()
+	p.adopt(k, w)
 	return k, fault{}
 }
 
@@ -131,6 +129,8 @@ func sockaddr(to addrPort) unix.Sockaddr {
 	if zone := to.Addr().Zone(); zone != "" {
 		if i, err := net.InterfaceByName(zone); err == nil {
 			sa.ZoneId = uint32(i.Index)
+		} else if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+			sa.ZoneId = uint32(n)
 		}
 	}
 	return sa

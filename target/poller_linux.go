@@ -113,14 +113,26 @@ func (p *poller) add(k *conn, w *fdWire) error {
 	s := &p.slots[i]
 	s.k = k
 	s.gen++
-	w.slot = i
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | epollET, Fd: i, Pad: s.gen}
+	w.slot, w.gen = i, s.gen
+	ev := w.event()
 	p.mu.Unlock()
 	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, w.fd, &ev); err != nil {
 		p.remove(i)
 		return fmt.Errorf("watch a connection: %w", err)
 	}
 	return nil
+}
+
+// adopt begins to read a connection that is open.
+func (p *poller) adopt(k *conn, w *fdWire) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w.ctx = nil
+	if w.dialing.Store(false); !w.missed.Load() || k.closed {
+		return
+	}
+	ev := w.event()
+	_ = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, w.fd, &ev) // tells once more what there is
 }
 
 func (p *poller) remove(i int32) {
@@ -244,6 +256,10 @@ func (p *poller) resolve(n int) {
 			continue
 		}
 		if s := p.slots[ev.Fd]; s.k != nil && s.gen == ev.Pad {
+			if w := s.k.w.(*fdWire); w.unread { // it has its turn
+				p.turn[w.place].ev |= ev.Events
+				continue
+			}
 			p.turn = append(p.turn, turn{s.k, ev.Events})
 		}
 	}
@@ -252,11 +268,7 @@ func (p *poller) resolve(n int) {
 
 func (p *poller) handle(k *conn, ev uint32) {
 	w := k.w.(*fdWire)
-	if w.dialing.Load() {
-		select {
-		case w.ready <- struct{}{}:
-		default:
-		}
+	if w.dialing.Load() && w.dialler(ev) {
 		return
 	}
 	k.mu.Lock()
@@ -322,7 +334,7 @@ func (p *poller) read(k *conn, w *fdWire, ev uint32) (o outcome) {
 			}
 		}
 	}
-	k.empty, w.unread = bound, true
+	k.empty, w.unread, w.place = bound, true, len(p.unread)
 	p.unread = append(p.unread, turn{k, ev})
 	return o
 }

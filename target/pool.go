@@ -19,52 +19,45 @@ const (
 // used again, and fresh ones go first.
 type pool struct {
 	mu       sync.Mutex
-	idle     []*conn // ready
-	settling []*conn // oldest first
+	idle     row // ready
+	settling row
 	line     line
 	max      int // 0 no bound
 	shut     bool
 
-	ready atomic.Int64 // length of idle
+	ready atomic.Int64 // how many are idle
 	early atomic.Int64 // early closes in a row
 }
 
 // takeLocked removes and returns a connection, or nil. It may be dead. The caller
 // holds the lock.
 func (p *pool) takeLocked() *conn {
-	if len(p.idle) == 0 {
+	if p.idle.n == 0 {
 		p.settle()
 	}
-	n := len(p.idle)
-	if n == 0 {
+	k := p.idle.last()
+	if k == nil {
 		return nil
 	}
-	k := p.idle[n-1]
-	p.idle[n-1] = nil
-	p.idle = p.idle[:n-1]
-	k.at = -1
-	p.ready.Store(int64(n - 1))
+	p.idle.remove(k)
+	p.ready.Store(int64(p.idle.n))
 	return k
 }
 
 // settle makes the oldest settling connection ready, once its time has passed.
 func (p *pool) settle() {
-	if len(p.settling) == 0 || clock.Now()-p.settling[0].idleSince < settleNanos {
+	k := p.settling.first()
+	if k == nil || clock.Now()-k.idleSince < settleNanos {
 		return
 	}
-	k := p.settling[0]
-	p.settling = p.settling[1:]
-	for i, s := range p.settling {
-		s.at = i
-	}
+	p.settling.remove(k)
 	k.settling = false
 	p.push(k)
 }
 
 func (p *pool) push(k *conn) {
-	k.at = len(p.idle)
-	p.idle = append(p.idle, k)
-	p.ready.Store(int64(len(p.idle)))
+	p.idle.push(k)
+	p.ready.Store(int64(p.idle.n))
 }
 
 // put keeps a connection, unless a request waits for one: then it returns that. kept
@@ -75,13 +68,13 @@ func (p *pool) put(k *conn, used bool) (kept bool, next *Call) {
 	if p.line.n > 0 && (!used || !p.wary()) {
 		return false, p.line.pop()
 	}
-	if p.shut || p.max > 0 && len(p.idle)+len(p.settling) >= p.max {
+	if p.shut || p.max > 0 && p.idle.n+p.settling.n >= p.max {
 		return false, nil
 	}
 	k.idleSince = clock.Now()
 	if used && p.wary() {
-		k.at, k.settling = len(p.settling), true
-		p.settling = append(p.settling, k)
+		k.settling = true
+		p.settling.push(k)
 		return true, nil
 	}
 	p.push(k)
@@ -112,29 +105,21 @@ func (p *pool) remove(k *conn) {
 	if k.at < 0 {
 		return
 	}
-	list := &p.idle
 	if k.settling {
-		list = &p.settling
+		p.settling.remove(k)
+		k.settling = false
+		return
 	}
-	copy((*list)[k.at:], (*list)[k.at+1:])
-	*list = (*list)[:len(*list)-1]
-	for i := k.at; i < len(*list); i++ {
-		(*list)[i].at = i
-	}
-	k.at, k.settling = -1, false
-	p.ready.Store(int64(len(p.idle)))
+	p.idle.remove(k)
+	p.ready.Store(int64(p.idle.n))
 }
 
-// close empties the pool for good and returns what was in it.
-func (p *pool) close() []*conn {
+// close empties the pool for good.
+func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.shut = true
-	all := append(p.idle, p.settling...)
-	for _, k := range all {
-		k.at = -1
-	}
-	p.idle, p.settling = nil, nil
+	p.idle.clear()
+	p.settling.clear()
 	p.ready.Store(0)
-	return all
 }

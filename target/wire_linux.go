@@ -21,15 +21,18 @@ type fdWire struct {
 	p    *poller
 	fd   int
 	slot int32
+	gen  int32
 	tls  *tls.Conn
 
 	dialing atomic.Bool   // events go to ready, not to the reader
+	missed  atomic.Bool   // meanwhile there was something to read, be it the end
 	ready   chan struct{} // something happened to the socket
 	ctx     context.Context
 
 	stampIt bool    // the next write is to be stamped by the kernel
 	stamped bool    // its stamp lies in the error queue
 	unread  bool    // the last turn of reading did not empty the socket
+	place   int     // then: where the next stands among the poller's
 	from    *source // of a connection that is open
 	in      []byte  // TLS: received, not yet taken
 	rest    []byte  // TLS: encrypted, not yet written
@@ -116,6 +119,24 @@ func (w *fdWire) close() {
 		w.from.spent.Store(0)
 	}
 	w.in, w.rest = nil, nil
+}
+
+// event is what a poller asks to be told of the socket.
+func (w *fdWire) event() unix.EpollEvent {
+	return unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | epollET, Fd: w.slot, Pad: w.gen}
+}
+
+// dialler hands an event to the goroutine that dials. It returns false when that has
+// just ended, which then may not have seen it.
+func (w *fdWire) dialler(ev uint32) bool {
+	if ev&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLERR) != 0 {
+		w.missed.Store(true)
+	}
+	select {
+	case w.ready <- struct{}{}:
+	default:
+	}
+	return w.dialing.Load()
 }
 
 // await blocks a dialling goroutine until something happens to the socket.
