@@ -257,3 +257,23 @@ func TestPeakOfAStageIsItsOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestInputThatNobodyCountedIsNull and not 0, and so is what adds it to the output.
+func TestInputThatNobodyCountedIsNull(t *testing.T) {
+	for _, input := range []int32{-1, 0, 7} {
+		set := NewSet(Config{Phases: []PhaseInfo{{Name: "load"}}, Streaming: true})
+		set.Fold("a", golden(0, Succeeded, 0, 0, input, 1000, 500, 1000))
+		set.Window(0, 0, 2000*ms)
+		got := set.Throughput(Measured)
+		for name, v := range map[string]*float64{
+			"input": got.InputThroughput, "total": got.TotalTokenThroughput, "steady input": got.SteadyInputThroughput, "steady total": got.SteadyTotalTokenThroughput,
+		} {
+			if (v != nil) != (input >= 0) {
+				t.Errorf("%d input tokens: %s is %s", input, name, show(v))
+			}
+		}
+		if got.OutputThroughput == nil || *got.OutputThroughput != 2 || got.SteadyOutputThroughput == nil {
+			t.Errorf("%d input tokens: output %s", input, show(got.OutputThroughput))
+		}
+	}
+}

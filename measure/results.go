@@ -1,6 +1,9 @@
 package measure
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Scope is what a figure is taken over.
 type Scope int
@@ -88,6 +91,9 @@ func (s *Set) Throughput(sc Scope) Throughput {
 	t.overall(sum)
 	s.dispatched(&t, phases)
 	s.steady(&t, phases)
+	if sum.succeeded > 0 && !s.knowsInput(phases) {
+		t.InputThroughput, t.TotalTokenThroughput, t.SteadyInputThroughput, t.SteadyTotalTokenThroughput = nil, nil, nil, nil
+	}
 	if from, to := sum.firstSent, min(sum.lastToken, s.next(sc, sum.firstSent)-1); from != Absent && to > from {
 		length := min(to-from, PeakWindow)
 		t.PeakOutputThroughput = ratio(s.timeline.peak(from, to, length), float64(length)/1e9)
@@ -101,6 +107,11 @@ func (s *Set) Throughput(sc Scope) Throughput {
 		t.InFlightPeak = &peak
 	}
 	return t
+}
+
+// knowsInput reports whether any endpoint told how many tokens went in.
+func (s *Set) knowsInput(phases []*phase) bool {
+	return slices.ContainsFunc(phases, func(p *phase) bool { return p.hists[iInputTokens] != nil })
 }
 
 // next is when the phase behind a scope begins, so far as that is known: what
