@@ -104,13 +104,28 @@ func comparedReport(file string, r *Report) ComparedRun {
 	}
 	run := ComparedRun{
 		File: file, Tool: "stampede", ID: r.ID, Name: r.Name, Model: r.Model, Verdict: r.Verdict.State,
-		WorkloadHash: string(r.WorkloadHash), StartedAt: r.StartedAt, report: r, Load: strings.Join(loads, "; "),
+		WorkloadHash: r.sent(), StartedAt: r.StartedAt, report: r, Load: strings.Join(loads, "; "),
 	}
 	if len(loads) > 2 {
 		run.Load = fmt.Sprintf("%d stages, %s to %s", len(loads), r.Stages[0].Name, r.Stages[len(loads)-1].Name)
 	}
 	run.figures = makeFigureSet(r.Metrics, &r.Throughput, &r.SLO, r.FailRate, r.betweenTrials(""))
 	return run
+}
+
+// sent is the workload hash, of trials those of all; empty when one is not known.
+func (r *Report) sent() string {
+	if r.Trials == nil {
+		return string(r.WorkloadHash)
+	}
+	if slices.Contains(r.Trials.WorkloadHashes, "") {
+		return ""
+	}
+	var hashes []string
+	for _, h := range r.Trials.WorkloadHashes {
+		hashes = append(hashes, string(h))
+	}
+	return strings.Join(hashes, " ")
 }
 
 func (r *Report) stageFigureSet(i int) figureSet {

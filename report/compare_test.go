@@ -280,6 +280,17 @@ func TestCompareTrials(t *testing.T) {
 			t.Errorf("%s has no interval: %+v", path, v)
 		}
 	}
+	if len(c.Warnings) != 1 || !strings.HasPrefix(c.Warnings[0], "A is degraded") { // of the same requests
+		t.Errorf("warnings %q", c.Warnings)
+	}
+	other := trialOf(t, 3, 10*ms)
+	other.WorkloadHash = "feed"
+	d := compared(t, "d", combine(t, append(threeTrials(t)[:2], other), TrialsEnd{Asked: 3, State: "SUCCEEDED"}))
+	if w := comparison(t, a, d).Warnings; !slices.ContainsFunc(w, func(w string) bool {
+		return w == "A and B did not send the same requests (workload_hash 5e884898 and feed)"
+	}) {
+		t.Errorf("warnings %q", w)
+	}
 	single := compared(t, "c", trialOf(t, 1, 0))
 	for _, tt := range []struct {
 		b    ComparedRun

@@ -73,12 +73,22 @@ func pairWarnings(name string, a, b *ComparedRun) []string {
 	case len(differences) == 0 && drawsByTime(a.report.Spec):
 		w = append(w, fmt.Sprintf("A and %s sent the same sequence of requests, but not as many: a closed loop bounded by time sends what is answered", name))
 	default:
-		w = append(w, fmt.Sprintf("A and %s did not send the same requests (workload_hash %.8s and %.8s)", name, a.WorkloadHash, b.WorkloadHash))
+		left, right := firstApart(strings.Fields(a.WorkloadHash), strings.Fields(b.WorkloadHash))
+		w = append(w, fmt.Sprintf("A and %s did not send the same requests (workload_hash %.8s and %.8s)", name, left, right))
 	}
 	if commonStages([]ComparedRun{*a, *b}) == nil && (len(a.report.Stages) > 1 || len(b.report.Stages) > 1) {
 		w = append(w, fmt.Sprintf("A and %s have other stages; the figures are over all of them", name))
 	}
 	return w
+}
+
+// firstApart are the first hashes that differ; of two rows of trials of which one is
+// only longer, that it is missing.
+func firstApart(a, b []string) (string, string) {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	return append(a, "none")[0], append(b, "none")[0]
 }
 
 // drawsByTime reports whether how much is sent depends on the endpoint.

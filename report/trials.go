@@ -19,6 +19,8 @@ type Trials struct {
 	Asked int `json:"asked"`
 	// Runs are the ids of the trials; each has a report of its own.
 	Runs []string `json:"runs"`
+	// WorkloadHashes are theirs, in the same order.
+	WorkloadHashes []Hash `json:"workload_hashes"`
 	// Interval says what ci95 is of: BetweenTrials.
 	Interval string `json:"interval"`
 	// CI95 holds the intervals of figures that are no distribution, by path.
@@ -64,7 +66,7 @@ func Combine(trials []*Report, end TrialsEnd) (*Report, error) {
 	r.Generator = c.generator(r.Metrics)
 	r.Trials = &Trials{N: len(trials), Asked: end.Asked, Interval: BetweenTrials, CI95: c.ci}
 	for _, t := range trials {
-		r.Trials.Runs = append(r.Trials.Runs, t.ID)
+		r.Trials.Runs, r.Trials.WorkloadHashes = append(r.Trials.Runs, t.ID), append(r.Trials.WorkloadHashes, t.WorkloadHash)
 	}
 	r.Gates = EvaluateGates(r, spec.Gates)
 	return r, nil
