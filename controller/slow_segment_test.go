@@ -200,10 +200,10 @@ func (a *acknowledged) areSafe(r *rig, id string, agents []*fake) {
 	}
 }
 
-// TestASlowSegmentSlowsAgentsDown: agents that have their window on the way wait for
+// TestASlowSegmentSlowsAgentsDown: an agent that has its window on the way waits for
 // the disk, so what the controller takes is bounded by how often it is synced.
 func TestASlowSegmentSlowsAgentsDown(t *testing.T) {
-	const agents, samples = 4, 40_000
+	const agents, samples = 1, 12_000
 	cfg, disk := slowly(Config{DataDir: t.TempDir(), NoRows: true}, 300*time.Millisecond)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -239,7 +239,7 @@ func TestASlowSegmentSlowsAgentsDown(t *testing.T) {
 		got, err = firehose.Run(ctx, firehose.Config{Conns: conns[:agents], Tokens: 64})
 		hosed <- err
 	}()
-	id := r.run(endpoint + "load: {stages: [{rate: 4000, arrival: constant, duration: 10s}]}\nagents: 4\npreflight: false")
+	id := r.run(endpoint + "load: {stages: [{rate: 1200, arrival: constant, duration: 10s}]}\nagents: 1\npreflight: false")
 	last := r.finished(id)
 	if err := <-hosed; err != nil {
 		t.Fatal(err)
