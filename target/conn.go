@@ -128,7 +128,7 @@ func (o outcome) or(b outcome) outcome {
 // on after it let go.
 func (k *conn) received(p []byte, a arrival, fresh bool) (o outcome) {
 	if k.call == nil { // nobody asked
-		k.cl.pool.closedIdle(k, a.at, false)
+		k.cl.pool.forget(k)
 		k.shut()
 		return o
 	}

@@ -18,7 +18,7 @@ import (
 
 const (
 	warmParallel = 32              // dials at a time by Warm and for spares
-	sparePause   = time.Second     // after a dial for a spare failed
+	sparePause   = time.Second     // after a dial for a spare failed, or was in vain
 	leastPerAddr = 2 * time.Second // for each of several addresses
 )
 
@@ -185,7 +185,8 @@ func (cl *Client) askSpare() {
 	}
 }
 
-// keepSpares dials connections ahead when it is asked to.
+// keepSpares dials connections ahead when it is asked to. A server that cannot be
+// reached, or closes them as soon as they are there, is left in peace for a while.
 func (cl *Client) keepSpares() {
 	for {
 		select {
@@ -197,7 +198,12 @@ func (cl *Client) keepSpares() {
 		if missing <= 0 {
 			continue
 		}
-		if _, err := cl.Warm(cl.ctx, int(cl.pool.ready.Load())+min(missing, warmParallel)); err != nil {
+		spoilt := cl.pool.spoilt.Swap(0) > 0
+		if !spoilt {
+			_, err := cl.Warm(cl.ctx, int(cl.pool.ready.Load())+min(missing, warmParallel))
+			spoilt = err != nil
+		}
+		if spoilt {
 			select {
 			case <-cl.ctx.Done():
 			case <-time.After(sparePause):

@@ -25,8 +25,9 @@ type pool struct {
 	max      int // 0 no bound
 	shut     bool
 
-	ready atomic.Int64 // how many are idle
-	early atomic.Int64 // early closes in a row
+	ready  atomic.Int64 // how many are idle
+	early  atomic.Int64 // early closes in a row
+	spoilt atomic.Int64 // connections that were closed soon and had not been used
 }
 
 // takeLocked removes and returns a connection, or nil. It may be dead. The caller
@@ -88,6 +89,16 @@ func (p *pool) closedIdle(k *conn, now int64, used bool) {
 	if used && (k.at < 0 || now-k.idleSince < earlyClose) {
 		p.early.Add(1)
 	}
+	if !used && now-k.idleSince < earlyClose {
+		p.spoilt.Add(1)
+	}
+	p.remove(k)
+}
+
+// forget removes a connection that is of no use any more.
+func (p *pool) forget(k *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.remove(k)
 }
 

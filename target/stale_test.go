@@ -44,6 +44,27 @@ func waitFor(t testing.TB, what string, ok func() bool) {
 	}
 }
 
+// TestSparesInVain has a server close each connection as soon as it is open: it gets
+// hardly more of them than requests.
+func TestSparesInVain(t *testing.T) {
+	transports(t, func(t *testing.T, cfg func(string) Config) {
+		s := serveRaw(t, func(_ int, c *net.TCPConn, _ *bufio.Reader) { _ = c.Close() })
+		conf := cfg(s.url())
+		conf.Reserve = 32
+		cl := newClient(t, conf)
+		const n = 100
+		for range n {
+			if x, err := ask(t, cl); err == nil || x.Status != measure.Failed {
+				t.Fatal(x.Status, err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if got := s.accepted(); got > 5*n {
+			t.Errorf("%d connections for %d requests", got, n)
+		}
+	})
+}
+
 // TestStaleConnection has a server close idle connections only when the next
 // request is there, as if both crossed on the way.
 func TestStaleConnection(t *testing.T) {
