@@ -23,7 +23,7 @@ func newBursts() bursts { return bursts{asked: make(chan int, 1)} }
 // add tells of an entry; they come in order.
 func (b *bursts) add(offset int64) {
 	b.offsets = append(b.offsets, offset)
-	for offset-b.offsets[b.first] > burstWindow {
+	for offset-b.offsets[b.first] > burstWindow || len(b.offsets)-b.first > maxBurst { // more are not asked for
 		b.first++
 	}
 	if b.first > len(b.offsets)/2 {

@@ -69,6 +69,20 @@ func TestBurstsWant(t *testing.T) {
 	}
 }
 
+// TestBurstOfMillions remembers no more of a burst than is asked for.
+func TestBurstOfMillions(t *testing.T) {
+	b := newBursts()
+	for range 1 << 20 {
+		b.add(0)
+	}
+	if c := cap(b.offsets); c > 4*maxBurst {
+		t.Errorf("room for %d offsets", c)
+	}
+	if got := b.take(openPhase(1, 1<<20, 0), 1); got != maxBurst+1 {
+		t.Errorf("take says %d", got)
+	}
+}
+
 // TestBurstsAreServedOneAtATime: while connections are readied, the largest of the
 // wishes that come waits.
 func TestBurstsAreServedOneAtATime(t *testing.T) {
