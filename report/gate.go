@@ -179,7 +179,12 @@ func figureText(v float64, unit string, digits int) string {
 		u := unitOf(v)
 		return trimZeros(plain(v*u.factor)) + " " + u.name
 	case "ratio":
-		return trimZeros(plain(v*100)) + " %"
+		text := trimZeros(plain(v * 100))
+		for (text == "100" && v < 1 || text == "0" && v > 0) && digits < 12 { // not all, not nothing
+			digits++
+			text = trimZeros(plain(v * 100))
+		}
+		return text + " %"
 	case "1/s":
 		return trimZeros(plain(v)) + "/s"
 	default:
