@@ -154,7 +154,7 @@ func (s *Sample) TokensPerSecond() (int64, bool) {
 	if !ok || d <= 0 || s.OutputTokens < 2 {
 		return 0, false
 	}
-	return int64(math.Round(float64(s.OutputTokens-1) * 1e12 / float64(d))), true
+	return int64(min(math.Round(float64(s.OutputTokens-1)*1e12/float64(d)), 1<<62)), true
 }
 
 // chunkTokens is how many tokens chunk i held.
