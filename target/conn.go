@@ -12,6 +12,9 @@ import (
 // wire is what carries the bytes of a connection. Its methods are called with
 // the connection's lock held, or by the one goroutine that still dials it.
 type wire interface {
+	// prepare does what comes before the write and takes time: p, which is sent
+	// next, is encrypted where it is short.
+	prepare(p []byte) error
 	// send writes as much of p as goes without waiting.
 	send(p []byte) (int, error)
 	// stampNext has the kernel stamp what the next send writes, where it can.
@@ -86,11 +89,14 @@ func (k *conn) send(c *Call, idle bool) bool {
 	x.Reused = k.used > 0
 	k.pooled = idle
 	k.used++
+	n, err := 0, k.w.prepare(c.req)
 	x.Sent = clock.Now()
 	if k.cl.wantsStamp(len(c.req), x.Sent) {
 		k.w.stampNext()
 	}
-	n, err := k.w.send(c.req)
+	if err == nil {
+		n, err = k.w.send(c.req)
+	}
 	k.wrote = clock.Now()
 	k.cl.keptWaiting(k.wrote-x.Sent, k.wrote)
 	k.empty = x.Sent

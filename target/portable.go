@@ -131,6 +131,9 @@ func (w *netWire) send(b []byte) (int, error) {
 // flush implements wire.
 func (w *netWire) flush() (bool, error) { return w.writing.Load(), nil }
 
+// prepare implements wire. Without the kernel's stamps it would gain nothing.
+func (w *netWire) prepare([]byte) error { return nil }
+
 // stampNext implements wire.
 func (w *netWire) stampNext() {}
 
