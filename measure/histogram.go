@@ -18,7 +18,7 @@ type scale struct {
 
 var (
 	nanoseconds     = scale{unit: "s", low: 1_000, high: 24 * 3600 * 1_000_000_000, per: 1e9}
-	tokens          = scale{unit: "tokens", low: 1, high: 100_000_000, per: 1}
+	tokens          = scale{unit: "tokens", low: 1, high: math.MaxInt32, per: 1}
 	milliPerSecond  = scale{unit: "1/s", low: 1, high: 1e15, per: 1e3}  // a reply that is there at once
 	partsPerMillion = scale{unit: "ratio", low: 1, high: 1e9, per: 1e6} // endpoints tell shares above 1, too
 )
