@@ -146,7 +146,7 @@ func (o *outbox) release(p parcel) {
 	o.bytes -= p.size
 	if p.filed {
 		o.spilled -= p.size
-		o.spill.drop()
+		o.spill.drop(p.at, p.size)
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *spill) add(batch []byte) (at int64, err error) {
 		return 0, fmt.Errorf("outbox: %w", err)
 	}
 	at = s.end
-	s.end += int64(len(batch))
+	s.end += whole(int64(len(batch)))
 	s.held++
 	return at, nil
 }
@@ -42,13 +42,21 @@ func (s *spill) read(at, size int64) ([]byte, error) {
 	return batch, nil
 }
 
-// drop counts a batch out and empties the file behind the last.
-func (s *spill) drop() {
+// drop counts a batch out and gives back its place on the disk: a controller that
+// stays behind for hours may never have all.
+func (s *spill) drop(at, size int64) {
 	if s.held--; s.held == 0 {
 		s.end = 0
 		_ = s.file.Truncate(0) // else it stays as large and is written over
+		return
 	}
+	punch(s.file, at, whole(size))
 }
+
+// block is what file systems give out and take back.
+const block = 4096
+
+func whole(n int64) int64 { return (n + block - 1) / block * block }
 
 // close removes the file.
 func (s *spill) close() {
