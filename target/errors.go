@@ -24,7 +24,7 @@ const (
 	KindTruncated  = "truncated"         // closed inside an answer
 	KindMalformed  = "malformed_response"
 	KindHeaders    = "header_limit"    // more than 256 KiB of headers
-	KindTooLarge   = "response_limit"  // an answer or event beyond 16 MiB
+	KindTooLarge   = "response_limit"  // an answer or event beyond 16 MiB, a stream beyond four million chunks
 	KindEvent      = "malformed_event" // an event whose data is not what the API says
 	KindErrorEvent = "error_event"     // an error told inside a 200
 	KindHTML       = "html_response"   // 200 with a page

@@ -9,6 +9,7 @@ import (
 
 const (
 	maxWhole   = 16 << 20 // bytes of a reply that is no stream
+	maxChunks  = 4 << 20  // of a stream; it would fill the memory of one that never ends
 	keepError  = 4 << 10  // bytes kept of an error's body
 	maxDiscard = 1 << 20  // bytes of an error's body worth reading to keep its connection
 	endGrace   = 2e9      // ns to wait for the end of a stream after its end mark

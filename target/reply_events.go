@@ -78,6 +78,10 @@ func (r *reply) take(a arrival) {
 	if !ok {
 		return
 	}
+	if len(x.Chunks) == maxChunks {
+		r.breakOff(a, fault{KindTooLarge, "the stream has more than 4,194,304 chunks of text"})
+		return
+	}
 	total := int32(-1)
 	if ev.counted {
 		total = ev.usage.Output
@@ -86,7 +90,10 @@ func (r *reply) take(a arrival) {
 		At: a.at, Kind: kind, TextBytes: size, Tokens: ev.tokens, UsageTotal: total,
 	})
 	if r.keep && len(ev.answer.raw) > 0 {
-		x.Answer = unescape(x.Answer, ev.answer.raw)
+		if x.Answer = unescape(x.Answer, ev.answer.raw); len(x.Answer) > maxWhole {
+			r.breakOff(a, fault{KindTooLarge, "the answer is larger than 16 MiB"})
+			return
+		}
 	}
 	r.share(a)
 }
