@@ -97,6 +97,7 @@ func (r *run) takeOver(s *shard) {
 	if len(heirs) == 0 {
 		return
 	}
+	heirs = heirs[:r.heirsOf(s.ref.Shard, len(heirs))]
 	s.taken = true
 	had := r.permits.granted(s.ref)
 	if s.clean {

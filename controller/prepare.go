@@ -69,8 +69,12 @@ func (r *run) awaitAgents() error {
 	shown := -1
 	return r.pump(time.Time{}, func() bool {
 		there := r.candidates()
-		if len(there) >= need && r.choose(there[:cmp.Or(r.spec.Agents, len(there))]) {
-			return true
+		if len(there) >= need {
+			n := cmp.Or(r.spec.Agents, len(there))
+			if least := r.fewestPlaces(n); r.choose(there[:least]) {
+				r.noteUnused(n, least)
+				return true
+			}
 		}
 		if len(there) != shown {
 			shown = len(there)
