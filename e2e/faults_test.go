@@ -35,7 +35,11 @@ func TestEveryFaultIsARowOfItsKind(t *testing.T) {
 			harness.AddsUp(t, a.Report)
 			harness.MatchAccount(t, a.Rows, sim.Account(t))
 			broken := a.Report.Accounting.Failed + a.Report.Accounting.TimedOut
-			if broken < 8 || broken > 32 {
+			least := int64(8)
+			if fault == "reset" { // which is sent once more, on another connection
+				least = 3
+			}
+			if broken < least || broken > 32 {
 				t.Errorf("%d of 40 failed, want about half", broken)
 			}
 			for _, row := range a.Rows {
