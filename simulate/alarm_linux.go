@@ -19,6 +19,7 @@ type alarm struct {
 	until atomic.Int64 // what the sleeper sleeps to; 0 while it is awake
 	poll  [1]unix.PollFd
 	hold  int64 // the longest sleep that keeps the processor, ns
+	yield bool
 }
 
 // The longest sleeps, in ns, through which the thread keeps its Go processor. Go's
@@ -44,6 +45,7 @@ func (a *alarm) init() error {
 // default.
 func (a *alarm) prepareThread(dedicated bool) {
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	a.yield = dedicated
 	switch {
 	case runtime.GOMAXPROCS(0) == 1:
 		a.hold = 0
@@ -84,6 +86,12 @@ func (a *alarm) sleep(until int64, orders *atomic.Int32, stopped *atomic.Bool) {
 	if a.wait(timeout, left > 0 && left <= a.hold) {
 		var b [8]byte
 		_, _ = unix.Read(a.event, b[:])
+		return
+	}
+	if a.yield {
+		// Who was woken at the same instant on the same core goes first: a client whose
+		// request is due when tokens are would wait until all of those are written.
+		_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 	}
 }
 

@@ -18,10 +18,11 @@ func Prompt() {
 	schedule(unix.SchedAttr{Policy: unix.SCHED_NORMAL, Runtime: shortest})
 }
 
-// Defer lets threads that wake up wait for the turn of whoever runs to end. It is for
-// a process that others are measured with on the same cores.
+// Defer lets threads that wake up wait for the turn of whoever runs to end, and gives
+// them short turns, so that to yield costs them little. It is for a process that others
+// are measured with on the same cores.
 func Defer() {
-	schedule(unix.SchedAttr{Policy: unix.SCHED_BATCH})
+	schedule(unix.SchedAttr{Policy: unix.SCHED_BATCH, Runtime: shortest})
 }
 
 // schedule says how all threads are to be scheduled; those to come inherit it from the
