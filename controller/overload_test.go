@@ -34,7 +34,7 @@ func TestASlowDiskLosesNoLease(t *testing.T) {
 				for _, name := range []string{"a", "b", "c"} {
 					agents = append(agents, r.agent(name).join())
 				}
-				id := r.register(endpoint + "load: {stages: [{rate: 30, arrival: constant, duration: 30s}, {concurrency: 6, requests: 90}]}\n")
+				id := r.register(endpoint + "load: {stages: [{rate: 30, arrival: constant, duration: 30s}, {concurrency: 6, requests: 90}]}\nagents: 3\n")
 				r.c.keeper.db = slowDB{r.c.keeper.db, takes}
 				run := r.start(id)
 				others := make(chan struct{})
