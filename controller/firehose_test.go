@@ -12,12 +12,14 @@ import (
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
 
-// TestOutcomesAsFastAsTheyAreTaken floods a controller over loopback: every
-// outcome is counted once, and heartbeats are answered all the while.
-func TestOutcomesAsFastAsTheyAreTaken(t *testing.T) {
+// flood runs spec on a controller over loopback, whose agents tell invented outcomes of
+// so many tokens as fast as they are taken: each of want is counted once. The
+// controller has ended when it returns.
+func flood(t *testing.T, cfg Config, agents, tokens int, spec string, want int64) firehose.Result {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	c, err := New(Config{DataDir: t.TempDir(), NoRows: true, checkpointBytes: 1 << 20, checkpointPeriod: 1})
+	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +35,7 @@ func TestOutcomesAsFastAsTheyAreTaken(t *testing.T) {
 	go func() { done <- server.Serve(listener) }()
 	r := &rig{t: t, c: c, ctx: ctx}
 	var conns []grpc.ClientConnInterface
-	for range 5 {
+	for range agents + 1 {
 		conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Fatal(err)
@@ -41,24 +43,22 @@ func TestOutcomesAsFastAsTheyAreTaken(t *testing.T) {
 		defer conn.Close()
 		conns = append(conns, conn)
 	}
-	r.tests = stampedev1.NewTestServiceClient(conns[4].(*grpc.ClientConn))
+	r.tests = stampedev1.NewTestServiceClient(conns[agents].(*grpc.ClientConn))
 	var got firehose.Result
 	hosed := make(chan error, 1)
 	go func() {
 		var err error
-		got, err = firehose.Run(ctx, firehose.Config{Conns: conns[:4], Tokens: 2})
+		got, err = firehose.Run(ctx, firehose.Config{Conns: conns[:agents], Tokens: tokens})
 		hosed <- err
 	}()
-	id := r.run(endpoint + "load: {stages: [{rate: 4000, arrival: constant, duration: 25s}]}\nagents: 4\npreflight: false")
+	id := r.run(endpoint + spec)
 	last := r.finished(id)
 	if err := <-hosed; err != nil {
 		t.Fatal(err)
 	}
-	const want = 100_000
 	if last.GetState() != stampedev1.State_STATE_SUCCEEDED || got.Samples != want || last.GetProgress().GetSucceededCount() != want {
 		t.Errorf("%v %s: %d told, %d succeeded, want %d; report %.2000s", last.GetState(), last.GetReason(), got.Samples, last.GetProgress().GetSucceededCount(), want, r.report(id))
 	}
-	t.Logf("%d samples in %v, slowest heartbeat %v", got.Samples, got.Took, got.SlowestRenewal)
 	end()
 	cancel()
 	server.Stop()
@@ -67,4 +67,13 @@ func TestOutcomesAsFastAsTheyAreTaken(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	return got
+}
+
+// TestOutcomesAsFastAsTheyAreTaken floods a controller over loopback: every
+// outcome is counted once, and heartbeats are answered all the while.
+func TestOutcomesAsFastAsTheyAreTaken(t *testing.T) {
+	got := flood(t, Config{DataDir: t.TempDir(), NoRows: true, checkpointBytes: 1 << 20, checkpointPeriod: 1}, 4, 2,
+		"load: {stages: [{rate: 4000, arrival: constant, duration: 25s}]}\nagents: 4\npreflight: false", 100_000)
+	t.Logf("%d samples in %v, slowest heartbeat %v", got.Samples, got.Took, got.SlowestRenewal)
 }

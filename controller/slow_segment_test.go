@@ -1,20 +1,14 @@
 package controller
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	"github.com/stampede-bench/stampede/controller/journal"
-	"github.com/stampede-bench/stampede/internal/firehose"
 	"github.com/stampede-bench/stampede/internal/wire"
 	stampedev1 "github.com/stampede-bench/stampede/proto/stampede/v1"
 )
@@ -205,48 +199,7 @@ func (a *acknowledged) areSafe(r *rig, id string, agents []*fake) {
 func TestASlowSegmentSlowsAgentsDown(t *testing.T) {
 	const agents, samples = 1, 12_000
 	cfg, disk := slowly(Config{DataDir: t.TempDir(), NoRows: true}, 300*time.Millisecond)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	c, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpc.NewServer()
-	c.Register(server)
-	serving, end := context.WithCancel(ctx)
-	done := make(chan error, 2)
-	go func() { done <- c.Run(serving) }()
-	go func() { done <- server.Serve(listener) }()
-	r := &rig{t: t, c: c, ctx: ctx}
-	var conns []grpc.ClientConnInterface
-	for range agents + 1 {
-		conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		conns = append(conns, conn)
-	}
-	r.tests = stampedev1.NewTestServiceClient(conns[agents].(*grpc.ClientConn))
-	var got firehose.Result
-	hosed := make(chan error, 1)
-	go func() {
-		var err error
-		got, err = firehose.Run(ctx, firehose.Config{Conns: conns[:agents], Tokens: 64})
-		hosed <- err
-	}()
-	id := r.run(endpoint + "load: {stages: [{rate: 1200, arrival: constant, duration: 10s}]}\nagents: 1\npreflight: false")
-	last := r.finished(id)
-	if err := <-hosed; err != nil {
-		t.Fatal(err)
-	}
-	if last.GetState() != stampedev1.State_STATE_SUCCEEDED || got.Samples != samples || last.GetProgress().GetSucceededCount() != samples {
-		t.Errorf("%v %s: %d told, %d succeeded, want %d", last.GetState(), last.GetReason(), got.Samples, last.GetProgress().GetSucceededCount(), samples)
-	}
+	got := flood(t, cfg, agents, 64, "load: {stages: [{rate: 1200, arrival: constant, duration: 10s}]}\nagents: 1\npreflight: false", samples)
 	d := disk()
 	d.mu.Lock()
 	syncs, size := d.syncs, d.safe
@@ -256,12 +209,4 @@ func TestASlowSegmentSlowsAgentsDown(t *testing.T) {
 		t.Errorf("%d bytes were taken in %v and %d syncs of %v: want no more than a MiB an agent with each", size, got.Took, syncs, d.takes)
 	}
 	t.Logf("%d samples, %d MiB in %v with %d syncs, slowest heartbeat %v", got.Samples, size>>20, got.Took, syncs, got.SlowestRenewal)
-	end()
-	cancel()
-	server.Stop()
-	for range 2 {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
 }
